@@ -1,0 +1,25 @@
+"""The data verbs: python -m pipelines VERB --help."""
+
+import sys
+from collections.abc import Sequence
+
+from pipelines.verbs import run_verb
+
+VERBS: dict[str, tuple[str, str]] = {
+    "pack": ("pipelines.shards.command", "records into shards"),
+    "verify": ("pipelines.shards.verify_command", "every shard against its index and digest"),
+    "measure": ("pipelines.signals.command", "signals, only what is missing"),
+    "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
+    "diff": ("pipelines.curation.diff_command", "what changed between two views"),
+    "show": ("pipelines.reporting.command", "the data card of a view as one HTML file"),
+}
+"""Verb -> (module with `add_arguments(parser)` and `run(args)`, what it does); only the chosen one is imported."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; its exit code."""
+    return run_verb("pipelines", VERBS, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

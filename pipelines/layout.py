@@ -1,0 +1,69 @@
+"""Where every file lives under a root; the only module that builds a path."""
+
+from dataclasses import dataclass
+
+from pipelines.samples import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one root: a local folder or a URI such as `s3://bucket/prefix`."""
+
+    root: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", str(self.root).rstrip("/"))
+
+    def corpora(self) -> str:
+        """Holds a folder per corpus, which holds a folder per snapshot."""
+        return f"{self.root}/shards"
+
+    def shards(self, snapshot: Snapshot) -> str:
+        return f"{self.root}/shards/{snapshot}"
+
+    def tar(self, snapshot: Snapshot, shard: int) -> str:
+        return f"{self.shards(snapshot)}/{shard:08d}.tar"
+
+    def sidecar(self, snapshot: Snapshot, shard: int) -> str:
+        return f"{self.shards(snapshot)}/{shard:08d}.parquet"
+
+    def stats(self, snapshot: Snapshot, shard: int) -> str:
+        """Written last: a shard without it does not exist."""
+        return f"{self.shards(snapshot)}/{shard:08d}_stats.json"
+
+    def plan(self, snapshot: Snapshot) -> str:
+        """What the snapshot was planned to be; written before the first shard."""
+        return f"{self.shards(snapshot)}/_plan.json"
+
+    def signals(self, family: str, snapshot: Snapshot) -> str:
+        """`family` carries its version, e.g. `image@1` or `alignment@<model digest>`."""
+        return f"{self.root}/signals/{family}/{snapshot}"
+
+    def signal(self, family: str, snapshot: Snapshot, shard: int) -> str:
+        return f"{self.signals(family, snapshot)}/{shard:08d}.parquet"
+
+    def measured(self, family: str, snapshot: Snapshot) -> str:
+        """Written last: the digest of a family that is there for every shard."""
+        return f"{self.signals(family, snapshot)}/_measured.json"
+
+    def views(self) -> str:
+        return f"{self.root}/views"
+
+    def view(self, view: str, digest: str) -> str:
+        return f"{self.root}/views/{view}/{digest}"
+
+    def duplicates(self, snapshot: Snapshot, digest: str) -> str:
+        return f"{self.root}/duplicates/{snapshot}/{digest}.parquet"
+
+    def ledger(self, name: str) -> str:
+        return f"{self.root}/ledger/{name}"
+
+    def checkpoints(self, run_key: str = "") -> str:
+        return f"{self.root}/checkpoints/{run_key}".rstrip("/")
+
+    def report(self, name: str) -> str:
+        return f"{self.root}/reports/{name}"
+
+    def cache(self, name: str) -> str:
+        """What can be made again from the rest; may be deleted at any time."""
+        return f"{self.root}/cache/{name}"
