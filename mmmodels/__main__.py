@@ -1,0 +1,20 @@
+"""The model verbs: python -m mmmodels VERB --help."""
+
+import sys
+
+from pipelines.verbs import run_verb
+
+VERBS: dict[str, tuple[str, str]] = {
+    "train": ("mmmodels.training.command", "a recipe over a view: Ray Train, tracked, resumable"),
+    "evaluate": ("mmmodels.evaluation.command", "a bundle on what a view holds out, with intervals"),
+    "score": ("mmmodels.alignment.command", "alignment signals of a snapshot by an aligner"),
+    "embed": ("mmmodels.tasks.command", "vectors of an image, a text, a clip, and their scores"),
+    "predict": ("mmmodels.tasks.command", "labels of a sample by a classifier"),
+    "promote": ("mmmodels.registry.command", "the gate, then the alias; or --rollback"),
+    "lineage": ("mmmodels.registry.lineage_command", "every id of a version, every version of an id"),
+}
+"""Verb -> (module with `add_arguments(parser)` and `run(args)`, what it does); only the chosen one is imported."""
+
+
+if __name__ == "__main__":
+    sys.exit(run_verb("mmmodels", VERBS))

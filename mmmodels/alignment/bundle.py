@@ -1,0 +1,92 @@
+"""A trained model as a folder: safetensors, config, tokenizer, provenance; nothing in it is ever unpickled."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from mmmodels.alignment.aligner import Aligner
+from mmmodels.alignment.model import TriModal
+from mmmodels.errors import CheckpointError
+from mmmodels.recipes import ModelConfig, Recipe, recipe_from
+from pipelines.samples import canonical_json
+
+WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.json", "provenance.json"
+
+
+def save_bundle(
+    folder: Path,
+    model: nn.Module,
+    *,
+    recipe: Recipe,
+    tokenizer: Tokenizer,
+    provenance: Mapping[str, Any],
+    labels: list[str] | None = None,
+) -> None:
+    """Write the bundle; provenance comes last and marks it as whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    config = {"recipe": asdict(recipe), "labels": labels}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    tokenizer.save(str(folder / TOKENIZER))
+    whole = dict(provenance) | {"model_digest": bundle_digest(folder)}
+    (folder / PROVENANCE).write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def bundle_digest(folder: Path) -> str:
+    """sha256 (64 hex) over weights, model configuration, labels and tokenizer: what decides a prediction."""
+    config = json.loads((folder / CONFIG).read_bytes())
+    digest = hashlib.sha256(canonical_json([config["recipe"]["model"], config["recipe"]["task"], config["labels"]]))
+    for name in (WEIGHTS, TOKENIZER):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def read_bundle(folder: str | Path) -> tuple[Recipe, dict[str, Tensor], Tokenizer, dict[str, Any], list[str] | None]:
+    """Recipe, weights, tokenizer, provenance, labels; CheckpointError where the folder is not a whole bundle."""
+    folder = Path(folder)
+    missing = [name for name in (WEIGHTS, CONFIG, TOKENIZER, PROVENANCE) if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{folder}: not a model bundle, without {', '.join(missing)}. Name the folder of a run's bundle."
+        )
+    try:
+        config = json.loads((folder / CONFIG).read_bytes())
+        provenance = json.loads((folder / PROVENANCE).read_bytes())
+        weights, recipe = load_file(folder / WEIGHTS), recipe_from(config["recipe"])
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder}: cannot be read ({error}). Train it again or take another copy.") from error
+    return recipe, weights, Tokenizer.from_file(str(folder / TOKENIZER)), provenance, config["labels"]
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], *, folder: str | Path) -> None:
+    """Strictly: CheckpointError names what is missing or left over."""
+    try:
+        model.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder}: weights of another architecture ({error}). Use the recipe it was made with."
+        ) from error
+
+
+def build_aligner(config: ModelConfig) -> TriModal:
+    """The untrained model of a configuration."""
+    return TriModal(config)
+
+
+def load_aligner(folder: str | Path) -> Aligner:
+    """The aligner of a bundle, ready to embed, on the processor."""
+    recipe, weights, tokenizer, provenance, _ = read_bundle(folder)
+    if recipe.task != "align":
+        raise CheckpointError(f"{folder}: a model for {recipe.task!r}, expected an aligner. Name an aligner's bundle.")
+    model = build_aligner(recipe.model)
+    load_weights(model, weights, folder=folder)
+    return Aligner(model, tokenizer=tokenizer, digest=str(provenance["model_digest"]))

@@ -1,0 +1,77 @@
+"""A run on Ray Train: in this process, on a cluster that is there (RAY_ADDRESS), or on one made here for the run."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from mmmodels.recipes import Recipe
+from mmmodels.tracking import Tracker
+from mmmodels.training.reporting import LocalReporter, MlflowReporter, RayReporter
+from mmmodels.training.worker import train_worker
+
+MAX_FAILURES = 2
+
+
+def train_on_ray(config: dict[str, Any]) -> dict[str, Any]:
+    """The worker function: at module level, so that it is pickled by name."""
+    return train_worker(config, reporter=RayReporter())
+
+
+def fit_here(_recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
+    """Run to the end in this process: Ray Train's local mode starts no cluster, keeps no checkpoint, calls nobody."""
+
+    def train_locally(config: dict[str, Any]) -> dict[str, Any]:
+        return train_worker(config, reporter=LocalReporter(Path(config["folder"]) / "local", tracker))
+
+    trainer = TorchTrainer(train_locally, train_loop_config=config, scaling_config=ScalingConfig(num_workers=0))
+    returned: Mapping[str, Any] = trainer.fit().return_value
+    return returned
+
+
+def fit_on_ray(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
+    """Run to the end, through failures of workers; what rank 0 returned.
+
+    Ray Train resumes a run of the same name under the same path by itself: the name is the run's folder.
+    """
+    import torch
+
+    folder, workers = Path(config["folder"]), recipe.training.num_workers
+    with _cluster(num_cpus=workers + 1):
+        trainer = TorchTrainer(
+            train_on_ray,
+            train_loop_config=config,
+            scaling_config=ScalingConfig(num_workers=workers, use_gpu=torch.cuda.is_available()),
+            torch_config=TorchConfig(backend="nccl" if torch.cuda.is_available() else "gloo"),
+            run_config=RunConfig(
+                name="ray",
+                storage_path=str(folder),
+                failure_config=FailureConfig(max_failures=MAX_FAILURES),
+                checkpoint_config=CheckpointConfig(num_to_keep=2),
+                callbacks=[MlflowReporter(tracker)],
+            ),
+        )
+        result = trainer.fit()
+    returned: Mapping[str, Any] = result.return_value
+    return returned
+
+
+@contextmanager
+def _cluster(*, num_cpus: int) -> Iterator[None]:
+    """Join the cluster of RAY_ADDRESS, or start one here and stop it."""
+    if ray.is_initialized():
+        yield
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    local: dict[str, Any] = {} if address else {"num_cpus": num_cpus, "include_dashboard": False}
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **local)
+    try:
+        yield
+    finally:
+        ray.shutdown()

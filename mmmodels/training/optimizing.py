@@ -1,0 +1,43 @@
+"""Optimiser, schedule and precision of a run."""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mmmodels.errors import RecipeError
+from mmmodels.recipes import TrainingConfig
+
+
+def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """Fused AdamW without decay on biases, norms and scales (Loshchilov & Hutter 2019)."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def learning_rate(step: int, config: TrainingConfig) -> float:
+    """Linear warm-up, then half a cosine to zero: a function of the step alone, so it needs no state."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    progress = (step - config.warmup_steps) / max(1, config.num_steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype of autocast; `auto` is bf16 only where the hardware multiplies it, elsewhere it would be slower."""
+    if precision == "auto":
+        return torch.bfloat16 if device.type == "cuda" or _cpu_has_bf16() else torch.float32
+    known = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if precision not in known:
+        raise RecipeError(f"training.precision={precision}: not known. Use auto, {' or '.join(known)}.")
+    return known[precision]
+
+
+def _cpu_has_bf16() -> bool:
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
