@@ -1,0 +1,116 @@
+"""The columns of every family: what each figure is, in which unit and range, and where its definition comes from."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+Bounds = tuple[float | None, float | None]
+SCORES = ("image_text_score", "audio_text_score", "image_audio_score")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One signal."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    """Empty where the figure has none."""
+    meaning: str
+    source: str
+    """Paper, standard or library of the definition."""
+    range: Bounds | None
+    """Lowest and highest value that can occur; None where the column is not a number."""
+
+    @property
+    def range_text(self) -> str:
+        """For people, e.g. `0 to 1` or `>= 0`."""
+        low, high = self.range or (None, None)
+        if low is None:
+            return "" if high is None else f"<= {high:g}"
+        return f">= {low:g}" if high is None else f"{low:g} to {high:g}"
+
+
+def _is(name: str, kind: pa.DataType, unit: str, span: Bounds | None, meaning: str, source: str = "Trivium") -> Column:
+    return Column(name=name, type=kind, unit=unit, range=span, meaning=meaning, source=source)
+
+
+def _share(name: str, meaning: str, source: str = "Trivium") -> Column:
+    return _is(name, pa.float32(), "", (0, 1), meaning, source)
+
+
+def _flag(name: str, meaning: str) -> Column:
+    return _is(name, pa.bool_(), "", None, meaning)
+
+
+_I32, _F32, _F64 = pa.int32(), pa.float32(), pa.float64()
+_WORDS = pa.list_(pa.uint32())
+
+# fmt: off
+IMAGE = (
+    _is("width", _I32, "pixels", (1, None), "as stored"),
+    _is("height", _I32, "pixels", (1, None), "as stored"),
+    _is("aspect", _F32, "", (0, None), "width / height"),
+    _share("luminance_mean", "mean luma of the coded values", "ITU-R BT.601"),
+    _is("luminance_contrast", _F32, "", (0, 0.5), "standard deviation of luma (RMS contrast)", "Peli 1990"),
+    _share("mean_red", "mean of the coded values"),
+    _share("mean_green", "mean of the coded values"),
+    _share("mean_blue", "mean of the coded values"),
+    _is("colourfulness", _F32, "", (0, None), "deviation and offset of the opponent colours; 0 for grey, over 80 vivid",
+        "Hasler and Suesstrunk 2003"),
+    _is("sharpness", _F32, "grey levels squared", (0, None),
+        "variance of the 4-neighbour Laplacian of luma, inside the border", "Pech-Pacheco et al. 2000"),
+    _is("entropy", _F32, "bits", (0, 8), "of the 256-level histogram of luma", "Shannon 1948"),
+    _share("alpha_share", "share of pixels that are not opaque; the other figures are of the image on white"),
+    _flag("is_blank", "luma and both opponent colours deviate by less than one grey level"),
+)
+
+TEXT = (
+    _is("characters", _I32, "code points", (1, None), "of the primary caption"),
+    _is("words", _I32, "words", (0, None), "runs of letters and digits; scripts without spaces: 2 Chinese or Japanese "
+        "characters, 4 Thai, Lao, Khmer or Burmese ones count as a word"),
+    _is("detected_language", pa.string(), "ISO 639-1", None, "the likeliest language; und where undecided",
+        "py3langid"),
+    _share("detected_language_confidence", "its normalised probability; weak on a few words", "py3langid"),
+    _share("repetition", "share of word pairs that occurred before in the text", "n-grams as in Rae et al. 2021"),
+    _share("symbol_share", "share of non-space characters that are not letters, marks or digits"),
+    _share("digit_share", "share of non-space characters that are decimal digits"),
+    _flag("has_url", "a web address: with a scheme, www. or a common ending"),
+    _flag("has_email", "an e-mail address"),
+    _flag("has_phone", "7 to 15 digits written the way telephone numbers are"),
+    _is("flagged_word_hits", _I32, "words", (0, None), "words on the list of the declared (else detected) language; "
+        "null where it has no list", "flagged_words/*.txt"),
+)
+
+AUDIO = (
+    _is("duration_seconds", _F64, "s", (0, None), "frames / sample rate"),
+    _is("sample_rate_hz", _I32, "Hz", (1, None), "as stored"),
+    _is("channels", _I32, "", (1, None), "as stored"),
+    _is("loudness_lufs", _F32, "LUFS", (-70, None), "gated programme loudness; -70 (the absolute gate) where nothing "
+        "passes it; a clip under 400 ms is one block", "ITU-R BS.1770-4"),
+    _is("peak_dbfs", _F32, "dBFS", (-144, 0), "largest sample; -144 for digital silence"),
+    _share("clipping_share", "share of samples at 99.9 % of full scale or more"),
+    _share("silence_share", "share of 20 ms frames under -60 dBFS or 40 dB under the loudest frame"),
+    _is("snr_db", _F32, "dB", (0, 100), "estimate: power of the 95th over the 10th percentile of 20 ms frames; "
+        "low also where a clip has no pause"),
+    _is("bandwidth_hz", _F32, "Hz", (0, None), "highest frequency within 60 dB of the strongest, on average"),
+    _is("dc_offset", _F32, "full scale", (-1, 1), "mean sample"),
+)
+
+FINGERPRINTS = (
+    _is("image_phash", pa.uint64(), "64 bits", None, "signs of low DCT terms: near copies differ in few bits",
+        "imagehash.phash"),
+    _is("text_minhash", _WORDS, "64 values", None, "of the caption's character 3-grams: the share of equal values "
+        "estimates Jaccard similarity", "Broder 1997"),
+    _is("audio_fingerprint", _WORDS, "62 words/s", None, "signs of differences in time between 32 pairs of bands: "
+        "robust to gain, codec and sample rate", "Haitsma and Kalker 2002"),
+)
+
+ALIGNMENT = (
+    *(_is(score, _F32, "", (-1, 1), f"cosine of the {' and '.join(score.split('_')[:2])} vectors", "CLIP, CLAP")
+      for score in SCORES),
+    *(_is(f"{score}_percentile", _F32, "%", (0, 100), "share of the source's scored samples that are not above it")
+      for score in SCORES),
+    _flag("in_sample", "the scoring model was trained on this sample"),
+)
+# fmt: on

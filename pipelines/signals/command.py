@@ -1,0 +1,35 @@
+"""The verb `measure`: signals of one snapshot, or of every snapshot under a root."""
+
+import argparse
+from dataclasses import asdict
+
+from pipelines.layout import Layout
+from pipelines.shards.snapshots import choose_snapshots
+from pipelines.signals.measuring import measure
+from pipelines.signals.schema import FAMILIES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `measure`."""
+    parser.add_argument("--root", required=True, help="folder or URI that holds shards/ and signals/")
+    parser.add_argument("--corpus", help="only this corpus (default: all under the root)")
+    parser.add_argument("--snapshot", help="only this snapshot of the corpus")
+    parser.add_argument(
+        "--signals", nargs="+", metavar="FAMILY", default=list(FAMILIES), help=f"default: {' '.join(FAMILIES)}"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Measure what is missing; reports by snapshot."""
+    layout = Layout(args.root)
+    reports: dict[str, object] = {}
+    for snapshot in choose_snapshots(layout, corpus=args.corpus, snapshot=args.snapshot):
+        report = measure(layout, snapshot, families=args.signals, num_workers=args.workers)
+        reports[str(snapshot)] = {
+            "num_samples": report.num_samples,
+            "num_shards": report.num_shards,
+            "seconds": round(report.seconds, 3),
+            "families": {name: asdict(family) for name, family in report.families.items()},
+        }
+    return {"snapshots": reports}

@@ -1,0 +1,68 @@
+"""The families of signals and their versions: what measures is held to them, and the page is made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipelines.errors import SignalError
+from pipelines.samples import Modality
+from pipelines.signals import columns
+from pipelines.signals.columns import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A versioned function from decoded samples to columns; another formula is another version."""
+
+    name: str
+    version: int
+    modality: Modality | None
+    """The modality whose absence makes every column null; None where each column has its own."""
+    columns: tuple[Column, ...]
+
+    @property
+    def key(self) -> str:
+        """The folder's name, e.g. `image@1`."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The schema of its files: uid, then the columns."""
+        fields = [pa.field(column.name, column.type) for column in self.columns]
+        return pa.schema([pa.field("uid", pa.string(), nullable=False), *fields])
+
+
+FAMILIES: Mapping[str, Family] = {
+    "image": Family(name="image", version=1, modality=Modality.IMAGE, columns=columns.IMAGE),
+    "text": Family(name="text", version=1, modality=Modality.TEXT, columns=columns.TEXT),
+    "audio": Family(name="audio", version=1, modality=Modality.AUDIO, columns=columns.AUDIO),
+    "fingerprints": Family(name="fingerprints", version=1, modality=None, columns=columns.FINGERPRINTS),
+}
+"""What `measure` gives without a model."""
+
+
+def alignment_family(encoder_digest: str) -> tuple[str, pa.Schema]:
+    """The key (`alignment@<12 digits>`) and schema of the scores given by one model."""
+    fields = [pa.field(column.name, column.type) for column in columns.ALIGNMENT]
+    return f"alignment@{encoder_digest[:12]}", pa.schema([pa.field("uid", pa.string(), nullable=False), *fields])
+
+
+def family_of(name: str) -> Family:
+    """By name or by key; SignalError where there is no such family or version."""
+    for family in FAMILIES.values():
+        if name in (family.name, family.key):
+            return family
+    raise SignalError(f"signal family {name!r}: not known. Choose from {', '.join(FAMILIES)}.")
+
+
+def signals_page() -> str:
+    """Every column as Markdown, one table per family."""
+    sections = [_section(family.key, family.columns) for family in FAMILIES.values()]
+    return "\n".join([*sections, _section("alignment@MODEL", columns.ALIGNMENT)])
+
+
+def _section(title: str, listed: tuple[Column, ...]) -> str:
+    head = f"### {title}\n\n| column | type | unit | range | meaning | source |\n|---|---|---|---|---|---|\n"
+    cells = ((f"`{c.name}`", str(c.type), c.unit, c.range_text, c.meaning, c.source) for c in listed)
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in cells)
