@@ -1,0 +1,65 @@
+"""The verb `curate`: a policy over one snapshot gives a view."""
+
+import argparse
+from dataclasses import asdict
+
+from pipelines import storage
+from pipelines.curation.curating import curate
+from pipelines.curation.policy import load_policy
+from pipelines.errors import PolicyError
+from pipelines.layout import Layout
+from pipelines.samples import Snapshot
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `curate`."""
+    parser.add_argument("--root", required=True, help="folder or URI that holds shards/ and signals/")
+    parser.add_argument("--corpus", help="needed where the root holds several corpora")
+    parser.add_argument("--snapshot", help="needed where the corpus has several snapshots")
+    parser.add_argument("--policy", default="default", help="a bundled policy or a .sql file (default: %(default)s)")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="another value for one of its parameters"
+    )
+    parser.add_argument("--view", required=True, help="name of the view, e.g. main")
+    parser.add_argument("--alignment", metavar="FAMILY", help="scores to use, e.g. alignment@0123456789ab")
+    parser.add_argument(
+        "--allow-not-measured", action="store_true", help="drop what was not measured instead of refusing the view"
+    )
+
+
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Curate; the report of the view."""
+    layout = Layout(args.root)
+    snapshot = _chosen(layout, args.corpus, args.snapshot)
+    report = curate(
+        layout,
+        snapshot,
+        policy=load_policy(args.policy),
+        view=args.view,
+        params=_params(args.param),
+        alignment=args.alignment,
+        allow_not_measured=args.allow_not_measured,
+    )
+    dropped = {fault: count for fault, count in report.dropped_by_fault.items() if count}
+    return {**asdict(report), "dropped_by_fault": dropped, "snapshot": str(snapshot), "card": f"{report.uri}/card.html"}
+
+
+def _params(given: list[str]) -> dict[str, object]:
+    pairs = [text.partition("=") for text in given]
+    for name, sign, _ in pairs:
+        if not (name and sign):
+            raise PolicyError(f"--param {name}: expected NAME=VALUE, e.g. --param min_image_pixels=64.")
+    return {name.removeprefix("$"): value for name, _, value in pairs}
+
+
+def _chosen(layout: Layout, corpus: str | None, snapshot: str | None) -> Snapshot:
+    """The only snapshot that is meant; `PolicyError` where there are several or none."""
+    found = [
+        Snapshot(corpus=name, snapshot=one)
+        for name in ([corpus] if corpus else storage.names(layout.corpora()))
+        for one in ([snapshot] if snapshot else storage.names(f"{layout.corpora()}/{name}"))
+    ]
+    if len(found) != 1:
+        listed = ", ".join(map(str, found)) or "none"
+        raise PolicyError(f"{layout.root}: {len(found)} snapshots are meant ({listed}). Name --corpus and --snapshot.")
+    return found[0]

@@ -1,0 +1,143 @@
+"""A verdict for every sample of a snapshot: the policy's rules, then what the engine adds to every policy."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import storage
+from pipelines.curation import duplicates
+from pipelines.curation.contamination import near_held_out
+from pipelines.curation.evaluating import evaluate
+from pipelines.curation.parsing import Query
+from pipelines.curation.pool import Pool, families_of, known_columns, read_pool, signal_digest, unmeasured_message
+from pipelines.curation.queries import run_sql
+from pipelines.curation.verdicts import NO_COMPONENT, Mask, Membership, Verdicts, decide, verdicts_of
+from pipelines.errors import PolicyError
+from pipelines.layout import Layout
+from pipelines.samples import Snapshot
+from pipelines.shards.reading import read_sidecars
+from pipelines.signals.files import open_shards
+
+ENGINE_VERSION = 1
+"""Raised when equal inputs would give other verdicts; part of the digest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """All that decides a view."""
+
+    layout: Layout
+    snapshot: Snapshot
+    query: Query
+    alignment: str | None
+    allow_not_measured: bool
+
+    def inputs(self) -> dict[str, object]:
+        """Names and digests of everything that the verdicts depend on; equal inputs give equal verdicts."""
+        shards = open_shards(self.layout, self.snapshot)
+        families = families_of(self.query, self.alignment)
+        return {
+            "engine": [ENGINE_VERSION, duplicates.VERSION],
+            "snapshot": str(self.snapshot),
+            "shards": shards.digest,
+            "signals": {key: signal_digest(shards, key) for key in families},
+            "policy": self.query.policy.sql,
+            "params": dict(self.query.policy.params),
+            "tombstones": self.tombstones(),
+            "allow_not_measured": self.allow_not_measured,
+        }
+
+    def tombstones(self) -> list[str]:
+        """The withdrawn samples of this snapshot, sorted."""
+        uri = self.layout.ledger("tombstones.parquet")
+        if not storage.exists(uri):
+            return []
+        withdrawn = storage.read_table(uri, ["uid"])
+        records = read_sidecars(self.layout, self.snapshot).select(["uid"])
+        return [row["uid"] for row in run_sql("tombstones", withdrawn=withdrawn, records=records).to_pylist()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """The verdicts on a pool."""
+
+    pool: Pool
+    verdicts: Verdicts
+
+    def table(self) -> pa.Table:
+        """See sql/verdicts.sql."""
+        decided = pa.table(
+            {
+                "uid": self.pool.samples["uid"],
+                "faults": self.verdicts.bits,
+                "first_fault": self.verdicts.first_fault,
+                "weight": self.verdicts.weight,
+            }
+        )
+        return run_sql("verdicts", samples=self.pool.samples, decided=decided)
+
+    def funnel(self) -> pa.Table:
+        """See sql/funnel.sql."""
+        bits = [1 << position for position in range(len(self.verdicts.faults))]
+        faults = pa.table(
+            {
+                "position": pa.array(range(len(bits)), pa.int32()),
+                "fault": pa.array(self.verdicts.faults, pa.string()),
+                "bit": pa.array(bits, pa.uint64()),
+                "below": pa.array([bit - 1 for bit in bits], pa.uint64()),
+            }
+        )
+        failures = pa.table(
+            {
+                "fault": pa.array(self.pool.failures.keys(), pa.string()),
+                "num_records": pa.array(self.pool.failures.values(), pa.int64()),
+            }
+        )
+        return run_sql("funnel", verdicts=self.table(), faults=faults, failures=failures)
+
+
+def judge(question: Question) -> Judgement:
+    """`PolicyError` where something that the policy needs was not measured, unless that is allowed."""
+    layout, snapshot = question.layout, question.snapshot
+    families = families_of(question.query, question.alignment)
+    pool = read_pool(layout, snapshot, families, question.query.names)
+    if pool.unmeasured and not question.allow_not_measured:
+        raise PolicyError(f"policy {question.query.policy.name}: {unmeasured_message(pool, layout, snapshot)}")
+    ruling = evaluate(question.query, pool.samples, known=known_columns())
+    found = duplicates.find_duplicates(layout, snapshot, allow_not_measured=question.allow_not_measured)
+    leaks = near_held_out(pool.samples, run_sql("texts", samples=pool.samples))
+    none = np.zeros(len(pool.samples), dtype=bool)
+    faults = decide(
+        before={
+            "tombstoned": _is_in(pool.samples, question.tombstones()),
+            "not_measured": np.logical_or.reduce([none, *pool.unmeasured.values()]),
+        },
+        rules=ruling.faults,
+        near_held_out=_is_in(pool.samples, leaks["uid"].to_pylist()),
+        duplicates=_memberships(pool.samples, storage.read_table(found.uri)),
+    )
+    return Judgement(pool=pool, verdicts=verdicts_of(faults, ruling.weight))
+
+
+def _is_in(samples: pa.Table, uids: Iterable[str | None]) -> Mask:
+    mask: Mask = pc.is_in(samples["uid"], value_set=pa.array(uids, pa.string())).to_numpy().astype(bool)
+    return mask
+
+
+def _memberships(samples: pa.Table, found: pa.Table) -> Mapping[str, Membership]:
+    return {
+        fault: _membership(samples, found.filter(pc.field("kind") == kind))
+        for fault, kind in (("duplicate", "exact"), ("near_duplicate", "near"))
+    }
+
+
+def _membership(samples: pa.Table, found: pa.Table) -> Membership:
+    component = np.full(len(samples), NO_COMPONENT, dtype=np.int64)
+    rank = np.zeros(len(samples), dtype=np.int64)
+    row = pc.index_in(found["uid"], value_set=samples["uid"].combine_chunks()).to_numpy()
+    component[row] = found["component"].combine_chunks().dictionary_encode().indices.to_numpy()
+    rank[row] = found["rank"].to_numpy()
+    return Membership(component=component, rank=rank)

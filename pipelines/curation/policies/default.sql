@@ -1,0 +1,36 @@
+-- What hardly any training wants: broken, empty or unreadable media, and captions that are not captions.
+-- Mild on purpose: one word, or one Chinese character, is a good caption; drawings and short clips are welcome.
+-- $min_image_pixels = 16         of the shorter side
+-- $max_aspect = 10.0             longer over shorter side; a flute or a bassoon has 7
+-- $min_characters = 1            of the primary caption
+-- $max_characters = 2000
+-- $max_symbol_share = 0.7        of the caption's non-space characters, in [0, 1]
+-- $max_repetition = 0.3          share of word pairs that came before, in [0, 1]
+-- $min_words_for_repetition = 8  a shorter caption may repeat itself
+-- $max_flagged_words = 0
+-- $min_audio_seconds = 0.1
+-- $max_audio_seconds = 60.0
+-- $min_sample_rate_hz = 8000
+-- $min_loudness_lufs = -60.0     silence is -70, a whisper about -45
+-- $max_clipping_share = 0.05     of samples at full scale, in [0, 1]
+select
+  uid,
+
+  least(width, height) < $min_image_pixels as too_small_image,
+  greatest(width, height) > $max_aspect * least(width, height) as broken_aspect,
+  is_blank as blank_image,
+
+  characters < $min_characters as too_few_characters,
+  characters > $max_characters as too_many_characters,
+  symbol_share > $max_symbol_share as mostly_symbols,
+  words >= $min_words_for_repetition and repetition > $max_repetition as repeated_text,
+  flagged_word_hits > $max_flagged_words as flagged_words,
+  has_url as web_address,
+  has_email or has_phone as personal_data,
+
+  duration_seconds < $min_audio_seconds as too_short_audio,
+  duration_seconds > $max_audio_seconds as too_long_audio,
+  sample_rate_hz < $min_sample_rate_hz as low_sample_rate,
+  loudness_lufs < $min_loudness_lufs as silent_audio,
+  clipping_share > $max_clipping_share as clipped_audio
+from samples

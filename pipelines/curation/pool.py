@@ -1,0 +1,134 @@
+"""The table `samples` of a policy: what the sidecars say, what was measured, and what the engine derives, by uid."""
+
+from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines import storage
+from pipelines.curation.parsing import Query
+from pipelines.curation.queries import run_sql
+from pipelines.curation.splits import split_column
+from pipelines.errors import PolicyError
+from pipelines.layout import Layout
+from pipelines.samples import Snapshot, digest_of
+from pipelines.shards.reading import read_sidecars
+from pipelines.shards.sidecar import SIDECAR
+from pipelines.signals import columns
+from pipelines.signals.files import Shards
+from pipelines.signals.schema import FAMILIES, Family
+
+FINGERPRINTS = FAMILIES["fingerprints"]
+"""Duplicates and contamination need it, whatever the policy asks."""
+ALIGNMENT = Family(name="alignment", version=1, modality=None, columns=columns.ALIGNMENT)
+"""Its key on disk carries the digest of the scoring model instead of a version."""
+DERIVED = ("has_image", "has_text", "has_audio", "label", "split")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pool:
+    """Every sample of a snapshot, in source order, and the records that did not become one."""
+
+    samples: pa.Table
+    failures: Mapping[str, int]
+    """Status of packing -> records."""
+    unmeasured: Mapping[str, NDArray[np.bool_]]
+    """Family key -> samples that have its modality and no row; families without any such sample are left out."""
+
+
+def known_columns() -> frozenset[str]:
+    """Every name that a policy may use, measured or not."""
+    signals = (name for family in (*FAMILIES.values(), ALIGNMENT) for name in _names(family))
+    return _SIDECAR | frozenset(DERIVED) | frozenset(signals)
+
+
+def families_of(query: Query, alignment: str | None) -> dict[str, Family]:
+    """Key -> family whose columns the policy names; always fingerprints, never for a name that the sidecar has."""
+    used = {
+        family.key: family for family in FAMILIES.values() if family is FINGERPRINTS or _names(family) & query.names
+    }
+    if scores := _names(ALIGNMENT) & query.names:
+        if alignment is None:
+            raise PolicyError(
+                f"{query.where(min(scores))}: {min(scores)} is an alignment score and no scoring model is named. "
+                "Score the snapshot, then name the family: alignment@DIGEST."
+            )
+        used[alignment] = ALIGNMENT
+    return used
+
+
+def families_by_key(keys: Collection[str]) -> dict[str, Family]:
+    """The families that keys such as `image@1` or `alignment@DIGEST` mean; versions no longer known are left out."""
+    known = {family.key: family for family in FAMILIES.values()}
+    scored = {key: ALIGNMENT for key in keys if key.startswith(f"{ALIGNMENT.name}@")}
+    return {key: known[key] for key in keys if key in known} | scored
+
+
+def read_pool(layout: Layout, snapshot: Snapshot, families: Mapping[str, Family], names: Set[str]) -> Pool:
+    """Join by uid the columns in `names` of what was measured; where a shard has no file its samples are unmeasured."""
+    records = read_sidecars(layout, snapshot)
+    failures = run_sql("failures", records=records).to_pylist()
+    samples = run_sql("samples", records=records)
+    split = split_column(samples["group"], samples["language"], samples["voice"])
+    samples = samples.append_column("split", split)
+    unmeasured = {}
+    for key, family in families.items():
+        wanted = sorted(_names(family) & {*names, "image_phash"})
+        signals = _read_signals(
+            layout, snapshot, key, pa.schema([family.arrow.field(name) for name in ("uid", *wanted)])
+        )
+        row = pc.index_in(samples["uid"], value_set=signals["uid"].combine_chunks())
+        missing = _applies(samples, family) & row.is_null().to_numpy()
+        if missing.any():
+            unmeasured[key] = missing
+        for name in wanted:
+            samples = samples.append_column(name, signals[name].take(row))
+    return Pool(
+        samples=samples, failures={row["status"]: row["num_records"] for row in failures}, unmeasured=unmeasured
+    )
+
+
+def signal_digest(shards: Shards, family: str) -> str:
+    """sha256 over a family's files: remembered by `measure` where it is complete, else of what is there."""
+    folder = shards.layout.signals(family, shards.snapshot)
+    files = ((name, storage.file_sha256(f"{folder}/{name}")) for name in storage.names(folder, ".parquet"))
+    return shards.recall(family) or digest_of(list(files))
+
+
+def mask_of(column: "pa.ChunkedArray[Any]") -> NDArray[np.bool_]:
+    """Where a boolean column is true; null is not."""
+    mask: NDArray[np.bool_] = column.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def unmeasured_message(pool: Pool, layout: Layout, snapshot: Snapshot) -> str:
+    """Which families miss how many samples, and the call that measures them."""
+    missing = ", ".join(f"{key} of {mask.sum()} samples" for key, mask in pool.unmeasured.items())
+    families = " ".join(key for key in pool.unmeasured if not key.startswith(ALIGNMENT.name))
+    call = f"python -m pipelines measure --root {layout.root} --corpus {snapshot.corpus} --snapshot {snapshot.snapshot}"
+    how = f"Run: {call} --signals {families}" if families else "Score the snapshot with that model first."
+    return f"{snapshot}: not measured: {missing} out of {len(pool.samples)}. {how}"
+
+
+_SIDECAR = frozenset(SIDECAR.names) - {"status", "error_message"}
+
+
+def _names(family: Family) -> frozenset[str]:
+    return frozenset(column.name for column in family.columns) - _SIDECAR
+
+
+def _applies(samples: pa.Table, family: Family) -> NDArray[np.bool_]:
+    if family.modality is None:
+        return np.ones(len(samples), dtype=bool)
+    return mask_of(samples[f"has_{family.modality}"])
+
+
+def _read_signals(layout: Layout, snapshot: Snapshot, key: str, schema: pa.Schema) -> pa.Table:
+    folder = layout.signals(key, snapshot)
+    files = storage.names(folder, ".parquet")
+    tables = [storage.read_table(f"{folder}/{file}", schema.names).cast(schema) for file in files]
+    return pa.concat_tables([schema.empty_table(), *tables])

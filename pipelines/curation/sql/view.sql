@@ -1,0 +1,28 @@
+-- The kept samples of a view with all that loading and evaluation need.
+-- in: verdicts (uid, kept, split, weight), records (the sidecars of the snapshot with their shard)
+-- out: see the columns; in order of shard and source row
+select
+  records.uid,
+  records.shard,
+  records."group",
+  verdicts.split,
+  records.tags[1] as label,
+  records.caption,
+  records.language,
+  records.voice,
+  records.texts,
+  records.source,
+  records.license,
+  verdicts.weight,
+  records.image_sha256,
+  records.audio_sha256,
+  records.image_offset,
+  records.image_size,
+  records.image_extension,
+  records.audio_offset,
+  records.audio_size,
+  records.duration_seconds,
+  records.sample_rate_hz
+from records join verdicts using (uid)
+where verdicts.kept and records.status = 'success'
+order by records.shard, records.source_row

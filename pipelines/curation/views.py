@@ -1,0 +1,117 @@
+"""Views: verdicts over immutable shards, in a folder named by the digest of everything that decided them.
+
+A view is never changed: other inputs are another digest. `view.json` is written last, a folder without it does not
+exist for a reader.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import storage
+from pipelines.curation.queries import run_sql
+from pipelines.errors import PolicyError
+from pipelines.layout import Layout
+from pipelines.samples import Snapshot
+from pipelines.shards.reading import read_sidecars
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_ROWS_PER_FILE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """One stored view."""
+
+    layout: Layout
+    view: str
+    digest: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def uri(self) -> str:
+        return self.layout.view(self.view, self.digest)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot(**self.manifest["snapshot"])
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Names by bit."""
+        return tuple(self.manifest["faults"])
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The kept samples in order of (shard, source row)."""
+        verdicts = self.verdicts(["uid", "kept", "split", "weight"])
+        table = run_sql("view", verdicts=verdicts, records=read_sidecars(self.layout, self.snapshot))
+        return table if columns is None else table.select(list(columns))
+
+    def verdicts(self, columns: list[str] | None = None) -> pa.Table:
+        """One row per sample, dropped ones included, in order of (shard, source row)."""
+        folder = f"{self.uri}/verdicts"
+        tables = [storage.read_table(f"{folder}/{name}", columns) for name in storage.names(folder, ".parquet")]
+        return pa.concat_tables(tables)
+
+    def funnel(self) -> pa.Table:
+        """What each fault does: see sql/funnel.sql; section `all` begins with the records that packing refused."""
+        return storage.read_table(f"{self.uri}/funnel.parquet")
+
+
+def open_view(layout: Layout, view: str, digest: str) -> View:
+    """`PolicyError` where there is no finished view of that digest."""
+    uri = f"{layout.view(check_name(view), digest)}/view.json"
+    if not storage.exists(uri):
+        known = ", ".join(digest[:12] for digest in stored_digests(layout, view)) or "none"
+        raise PolicyError(f"view {view}/{digest}: not there. Stored: {known}. Curate it, or name one of these.")
+    return View(layout=layout, view=view, digest=digest, manifest=storage.read_json(uri))
+
+
+def find_view(layout: Layout, name: str) -> View:
+    """By `view/digest`; a beginning of the digest is enough where only one view has it."""
+    view, _, beginning = name.partition("/")
+    found = [digest for digest in stored_digests(layout, check_name(view)) if digest.startswith(beginning)]
+    if len(found) != 1:
+        listed = ", ".join(digest[:12] for digest in found or stored_digests(layout, view)) or "none"
+        raise PolicyError(
+            f"view {name}: {len(found)} stored views are meant by this. Write {view}/DIGEST, of: {listed}."
+        )
+    return open_view(layout, view, found[0])
+
+
+def stored_digests(layout: Layout, view: str) -> list[str]:
+    """Of the finished views of that name."""
+    folder = f"{layout.views()}/{view}"
+    return [name for name in storage.names(folder) if storage.exists(f"{folder}/{name}/view.json")]
+
+
+def check_name(view: str) -> str:
+    """A view's name is a folder's name."""
+    if not _NAME.fullmatch(view):
+        raise PolicyError(f"view {view!r}: not a name. Use 1 to 64 of a-z 0-9 _ - . and start with a letter or digit.")
+    return view
+
+
+def write_verdicts(uri: str, verdicts: pa.Table) -> None:
+    """Verdicts, and the subset files that DataComp and open_clip read."""
+    for number, start in enumerate(range(0, max(len(verdicts), 1), _ROWS_PER_FILE)):
+        storage.write_table(f"{uri}/verdicts/{number:08d}.parquet", verdicts.slice(start, _ROWS_PER_FILE))
+    kept = verdicts.filter(verdicts["kept"])
+    storage.write_atomic(f"{uri}/uids.npy", _uids_npy(kept))
+    sizes = run_sql("sizes", kept=kept).to_pylist()
+    storage.write_json(f"{uri}/sizes.json", {f"{row['shard']:08d}.tar": row["num_samples"] for row in sizes})
+
+
+def _uids_npy(kept: pa.Table) -> bytes:
+    """DataComp's subset file: pairs of u8, the halves of the uid, sorted."""
+    uids = (row["uid"] for row in kept.select(["uid"]).to_pylist())
+    halves = sorted((int(uid[:16], 16), int(uid[16:], 16)) for uid in uids)
+    buffer = io.BytesIO()
+    np.save(buffer, np.array(halves, dtype=np.dtype("u8,u8")), allow_pickle=False)
+    return buffer.getvalue()
