@@ -47,8 +47,8 @@ class AudioConfig:
     num_mels: int = 64
     fft_samples: int = 512
     window_samples: int = 400
-    hop_samples: int = 200
-    num_frames: int = 160
+    hop_samples: int = 256
+    num_frames: int = 112
     """Longer clips are cut, shorter ones padded with silence."""
 
     @property
@@ -72,14 +72,14 @@ class TrainingConfig:
     """One loop for every task."""
 
     seed: int = 0
-    num_steps: int = 600
+    num_steps: int = 800
     batch_size: int = 256
     """Samples of a step over all ranks together."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     warmup_steps: int = 30
     max_gradient_norm: float = 1.0
-    augmentation: float = 0.25
+    augmentation: float = 0.12
     """0 = none, 1 = shifts of 12 % of the side, rotations of 0.2 rad, colour, SpecAugment."""
     precision: str = "auto"
     """auto | fp32 | bf16; auto takes bf16 where the processor computes in it."""

@@ -39,8 +39,10 @@ class EvaluationSet:
 def evaluation_sets(data: Prepared) -> list[EvaluationSet]:
     """The three sets of a view; a set without two candidates in any of its lists is left out."""
     concept = _one_per_group(data, _by_language(data, data.in_split(Split.HELD_OUT_CONCEPT)))
-    language = [np.flatnonzero(data.in_split(Split.HELD_OUT_LANGUAGE))]
-    voice = [np.flatnonzero(data.in_split(Split.HELD_OUT_VOICE))]
+    # In a corpus of one language a concept may have nothing left to be seen by: then it is no held-out pair.
+    seen = np.isin(data.groups, data.groups[data.in_split(Split.TRAIN)])
+    language = [np.flatnonzero(data.in_split(Split.HELD_OUT_LANGUAGE) & seen)]
+    voice = [np.flatnonzero(data.in_split(Split.HELD_OUT_VOICE) & seen)]
     with_audio = tuple(direction for direction in DIRECTIONS if "audio" in direction)
     sets = [
         EvaluationSet(name=name, candidate_sets=tuple(rows for rows in lists if len(rows) > 1), directions=directions)

@@ -1,12 +1,14 @@
 """The text tower: open_clip's Transformer over a byte-level BPE, trimmed to the longest text of a batch."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
 from open_clip.transformer import TextTransformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmmodels.recipes import TextConfig
 
@@ -59,6 +61,12 @@ class TextTower(nn.Module):
 
     def forward(self, ids_BL: Tensor) -> Tensor:
         """Trimming is exact: the mask is causal and the pooled token stands before every padding."""
+        # On short sequences the plain product is faster on a processor than its flash kernel (a third of the step).
+        plain = sdpa_kernel(SDPBackend.MATH) if ids_BL.device.type == "cpu" else nullcontext()
+        with plain:
+            return self._embed(ids_BL)
+
+    def _embed(self, ids_BL: Tensor) -> Tensor:
         tower = cast("Any", self.transformer)
         length = int((ids_BL != PAD).sum(dim=1).max())
         ids_BL = ids_BL[:, :length]

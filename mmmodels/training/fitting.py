@@ -70,6 +70,8 @@ def _cluster(*, num_cpus: int) -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS")
     local: dict[str, Any] = {} if address else {"num_cpus": num_cpus, "include_dashboard": False}
+    # Ray makes workers nice by default: beside any other work of the machine a run would starve.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **local)
     try:
         yield

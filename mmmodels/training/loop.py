@@ -20,7 +20,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.planning import Plan, Pool
 from mmmodels.recipes import TrainingConfig
 from mmmodels.training.checkpoints import load_state, save_state
-from mmmodels.training.optimizing import build_optimizer, learning_rate, resolve_precision
+from mmmodels.training.optimizing import build_optimizer, device_metrics, learning_rate, resolve_precision
 from mmmodels.training.reporting import Reporter
 
 MAX_BAD_STEPS = 5
@@ -122,7 +122,7 @@ class Loop:
             "step": step,
             "learning_rate": learning_rate(step - 1, self.config),
         }
-        metrics["skipped_steps"] = self.bad_steps
+        metrics |= {"skipped_steps": self.bad_steps} | device_metrics(self.device)
         self.curve.append(metrics)
         folder: Path | None = None
         if self.rank == 0 and self._checkpoints_at(step - 1):

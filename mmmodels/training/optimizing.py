@@ -1,6 +1,7 @@
 """Optimiser, schedule and precision of a run."""
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -36,6 +37,16 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if precision not in known:
         raise RecipeError(f"training.precision={precision}: not known. Use auto, {' or '.join(known)}.")
     return known[precision]
+
+
+def device_metrics(device: torch.device) -> dict[str, float]:
+    """Peak memory of an accelerator in bytes, and its utilisation in per cent where the extra `gpu` is installed."""
+    if device.type != "cuda":
+        return {}
+    metrics = {"gpu_peak_bytes": float(torch.cuda.max_memory_allocated(device))}
+    if find_spec("pynvml"):
+        metrics["gpu_utilisation_percent"] = float(torch.cuda.utilization(device))
+    return metrics
 
 
 def _cpu_has_bf16() -> bool:

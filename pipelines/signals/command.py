@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pipelines.layout import Layout
 from pipelines.shards.snapshots import choose_snapshots
 from pipelines.signals.measuring import measure
-from pipelines.signals.schema import FAMILIES
+from pipelines.signals.schema import FAMILIES, ON_REQUEST
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,9 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", required=True, help="folder or URI that holds shards/ and signals/")
     parser.add_argument("--corpus", help="only this corpus (default: all under the root)")
     parser.add_argument("--snapshot", help="only this snapshot of the corpus")
-    parser.add_argument(
-        "--signals", nargs="+", metavar="FAMILY", default=list(FAMILIES), help=f"default: {' '.join(FAMILIES)}"
-    )
+    which = f"default: {' '.join(FAMILIES)}; on request: {' '.join(ON_REQUEST)}"
+    parser.add_argument("--signals", nargs="+", metavar="FAMILY", default=list(FAMILIES), help=which)
     parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
 
 

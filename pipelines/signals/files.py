@@ -12,7 +12,7 @@ from pipelines.errors import SignalError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.snapshots import num_shards, read_stats
-from pipelines.signals.schema import FAMILIES, family_of
+from pipelines.signals.schema import KNOWN_FAMILIES, family_of
 
 _TAR = "tar_sha256"
 
@@ -92,7 +92,7 @@ def read_signals(layout: Layout, snapshot: Snapshot, families: Sequence[str]) ->
 
     Families go by name (`image`) or by key (`image@1`, `alignment@0123456789ab`).
     """
-    keys = [family_of(name).key if name.partition("@")[0] in FAMILIES else name for name in families]
+    keys = [family_of(name).key if name.partition("@")[0] in KNOWN_FAMILIES else name for name in families]
     shards = range(num_shards(layout, snapshot))
     return pa.concat_tables([_side_by_side(layout, snapshot, shard, keys) for shard in shards])
 

@@ -17,7 +17,8 @@ from pipelines.signals.files import Shards, open_shards, read_signals, write_sig
 from pipelines.signals.fingerprints import hash_clips, hash_pictures, hash_texts
 from pipelines.signals.image import measure_images
 from pipelines.signals.members import Members, members_of, read_samples
-from pipelines.signals.schema import FAMILIES, Family, family_of
+from pipelines.signals.safety import measure_safety
+from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, Family, family_of
 from pipelines.signals.text import Caption, measure_texts
 
 __all__ = ["FamilyReport", "MeasureReport", "measure", "measure_shard", "read_signals"]
@@ -30,7 +31,7 @@ def _hash_captions(captions: Sequence[Caption]) -> dict[str, Any]:
 
 
 _MEASURERS: Mapping[Modality, Mapping[str, Measurer]] = {
-    Modality.IMAGE: {"image": measure_images, "fingerprints": hash_pictures},
+    Modality.IMAGE: {"image": measure_images, "fingerprints": hash_pictures, "safety": measure_safety},
     Modality.TEXT: {"text": measure_texts, "fingerprints": _hash_captions},
     Modality.AUDIO: {"audio": measure_clips, "fingerprints": hash_clips},
 }
@@ -138,7 +139,7 @@ def measure_shard(task: ShardTask) -> dict[str, float]:
         if needed:
             _measure_members(members_of(samples, modality, tar=tar), needed, measured, seconds)
     for name, arrays in measured.items():
-        family = FAMILIES[name]
+        family = KNOWN_FAMILIES[name]
         uri = task.layout.signal(family.key, task.snapshot, task.shard)
         write_signals(uri, _table(family, samples, arrays), tar_sha256=task.tar_sha256)
     return seconds
@@ -155,7 +156,7 @@ def _measure_members(
     lap = time.monotonic()
     for batch in members.batches():
         for name, measurer in measurers.items():
-            types = {column.name: column.type for column in FAMILIES[name].columns}
+            types = {column.name: column.type for column in KNOWN_FAMILIES[name].columns}
             for column, values in measurer(batch).items():
                 parts[name, column].append(pa.array(values, type=types[column]))
             seconds[name] += (now := time.monotonic()) - lap

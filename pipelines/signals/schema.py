@@ -39,7 +39,14 @@ FAMILIES: Mapping[str, Family] = {
     "audio": Family(name="audio", version=1, modality=Modality.AUDIO, columns=columns.AUDIO),
     "fingerprints": Family(name="fingerprints", version=1, modality=None, columns=columns.FINGERPRINTS),
 }
-"""What `measure` gives without a model."""
+"""What `measure` gives by default, without a model."""
+
+ON_REQUEST: Mapping[str, Family] = {
+    "safety": Family(name="safety", version=1, modality=Modality.IMAGE, columns=columns.SAFETY),
+}
+"""Measured only where it is named: it needs the extra of the same name."""
+
+KNOWN_FAMILIES: Mapping[str, Family] = {**FAMILIES, **ON_REQUEST}
 
 
 def alignment_family(encoder_digest: str) -> tuple[str, pa.Schema]:
@@ -50,15 +57,15 @@ def alignment_family(encoder_digest: str) -> tuple[str, pa.Schema]:
 
 def family_of(name: str) -> Family:
     """By name or by key; SignalError where there is no such family or version."""
-    for family in FAMILIES.values():
+    for family in KNOWN_FAMILIES.values():
         if name in (family.name, family.key):
             return family
-    raise SignalError(f"signal family {name!r}: not known. Choose from {', '.join(FAMILIES)}.")
+    raise SignalError(f"signal family {name!r}: not known. Choose from {', '.join(KNOWN_FAMILIES)}.")
 
 
 def signals_page() -> str:
     """Every column as Markdown, one table per family."""
-    sections = [_section(family.key, family.columns) for family in FAMILIES.values()]
+    sections = [_section(family.key, family.columns) for family in KNOWN_FAMILIES.values()]
     return "\n".join([*sections, _section("alignment@MODEL", columns.ALIGNMENT)])
 
 

@@ -1,0 +1,141 @@
+"""One shard, built by one worker: tar, then sidecar, then stats as the commit mark."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines import storage
+from pipelines.errors import CorpusError, SampleError, SourceError
+from pipelines.layout import Layout
+from pipelines.samples import Reference, Snapshot
+from pipelines.shards.preparing import Prepared, failed_row, prepare, printable
+from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS, table_of
+from pipelines.shards.snapshots import Stats
+from pipelines.shards.tar import TarWriter
+from pipelines.sources.source import Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardTask:
+    """What a worker needs to build one shard."""
+
+    layout: Layout
+    snapshot: Snapshot
+    shard: int
+    source: Source
+    references: tuple[Reference, ...]
+    repeated: frozenset[int]
+    """Positions in `references` whose name stands earlier in the snapshot."""
+    max_consecutive_failures: int
+
+    def __str__(self) -> str:
+        return f"shard {self.shard:08d} of {self.snapshot}"
+
+
+class _Shard:
+    """A tar being written, with the rows and counts that describe it."""
+
+    def __init__(self, writer: TarWriter) -> None:
+        self.writer = writer
+        self.rows: list[dict[str, object]] = []
+        self.status: Counter[str] = Counter()
+        self.parts: Counter[str] = Counter()
+        self.languages: Counter[str] = Counter()
+        self.licenses: Counter[str] = Counter()
+
+    def add(self, sample: Prepared) -> None:
+        row: dict[str, object] = dict(sample.row)
+        for part, extension, data in sample.members:
+            row[f"{part}_offset"] = self.writer.add(f"{sample.uid}.{extension}", data)
+            row[f"{part}_size"] = len(data)
+        self._count(row)
+        self.parts[sample.modalities] += 1
+        self.languages[str(row["language"])] += 1
+        self.licenses[str(row["license"])] += 1
+
+    def add_failure(self, reference: Reference, error: SampleError) -> None:
+        self._count(failed_row(reference, error))
+
+    def _count(self, row: dict[str, object]) -> None:
+        self.rows.append(row)
+        self.status[str(row["status"])] += 1
+
+
+def build_shard(task: ShardTask) -> Stats:
+    """Write one shard and return its stats; nothing is visible before the tar is whole, nothing counts before stats."""
+    start = time.time()
+    uri = task.layout.tar(task.snapshot, task.shard)
+    with storage.replacing(uri) as path, path.open("wb", buffering=1 << 20) as file:
+        shard = _Shard(TarWriter(file))
+        _fill(shard, task)
+        shard.writer.close()
+    sidecar = task.layout.sidecar(task.snapshot, task.shard)
+    storage.write_table(sidecar, table_of(shard.rows))
+    stats = _stats(shard, start) | {"sidecar_sha256": storage.file_sha256(sidecar)}
+    storage.write_json(task.layout.stats(task.snapshot, task.shard), stats)
+    return stats
+
+
+def _fill(shard: _Shard, task: ShardTask) -> None:
+    run: list[tuple[Reference, SampleError]] = []
+    for reference, outcome in _outcomes(task):
+        if isinstance(outcome, Prepared):
+            shard.add(outcome)
+            run.clear()
+            continue
+        shard.add_failure(reference, outcome)
+        if outcome.status != DUPLICATE_KEY:
+            run.append((reference, outcome))
+        if len(run) >= task.max_consecutive_failures:
+            raise SourceError(
+                f"{task}: {len(run)} records in a row failed, {describe_failures(run)}. "
+                "Mend the source, or raise max_consecutive_failures."
+            )
+
+
+def _outcomes(task: ShardTask) -> Iterator[tuple[Reference, Prepared | SampleError]]:
+    for position, reference in enumerate(task.references):
+        if position in task.repeated:
+            message = f"{reference.name}: stands earlier in this snapshot under the same name."
+            yield reference, SampleError(message, status=DUPLICATE_KEY)
+        else:
+            yield reference, _attempt(task, reference)
+
+
+def _attempt(task: ShardTask, reference: Reference) -> Prepared | SampleError:
+    """The one place that counts bad samples: whatever a record does, it becomes a row with a reason."""
+    try:
+        return prepare(task.source.read(reference), corpus=task.snapshot.corpus)
+    except SampleError as error:
+        return error
+    except CorpusError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a decoder's surprise is that record's fault, not the run's
+        return SampleError(f"{type(error).__name__}: {error}")
+
+
+def describe_failures(failures: list[tuple[Reference, SampleError]]) -> str:
+    """The first few, each with its reason."""
+    first = "; ".join(f"{printable(reference.name)}: {printable(str(error))}" for reference, error in failures[:3])
+    return f"first {first}"
+
+
+def _stats(shard: _Shard, start: float) -> Stats:
+    """The keys of img2dataset, then ours."""
+    end = time.time()
+    return {
+        "count": len(shard.rows),
+        "successes": shard.status[SUCCESS],
+        "failed_to_download": shard.status["failed_to_download"],
+        "failed_to_resize": shard.status["failed_to_decode"],
+        "duration": end - start,
+        "start_time": start,
+        "end_time": end,
+        "status_dict": dict(shard.status),
+        "tar_sha256": shard.writer.sha256,
+        "tar_bytes": shard.writer.num_bytes,
+        "n_by_parts": dict(shard.parts),
+        "n_by_language": dict(shard.languages),
+        "n_by_license": dict(shard.licenses),
+    }
