@@ -1,0 +1,50 @@
+"""What happens outside and has to be noticed: somebody moves an alias in MLflow."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.jobs import rescoring
+from assets.partitions import SNAPSHOTS, snapshot_of
+from assets.resources import CorpusStore, Mlflow
+from mmmodels.registry.promotion import CHAMPION
+
+
+@dg.sensor(job=rescoring, minimum_interval_seconds=30)
+def champion_moved(context: dg.SensorEvaluationContext, corpora: CorpusStore, mlflow: Mlflow) -> dg.SensorResult:
+    """Scores alignment again for every snapshot of a corpus whose champion is another version than before.
+
+    The first look only remembers: what the journey promoted, the journey has scored.
+    """
+    partitions = context.instance.get_dynamic_partitions(str(SNAPSHOTS.name))
+    catalog = corpora.catalog()
+    models = {
+        key: catalog[corpus].registered_model for key in partitions if (corpus := snapshot_of(key).corpus) in catalog
+    }
+    now = {
+        name: mlflow.registered(name).aliases[CHAMPION]
+        for name in sorted(set(models.values()))
+        if CHAMPION in mlflow.registered(name).aliases
+    }
+    cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"champions": {}, "looks": 0}
+    looks = cursor["looks"] + 1  # in the run key: there and back again are two moves
+    requests = list(_requests(models, cursor["champions"], now, looks))
+    reason = None if requests else f"no champion moved: {now or 'there is none'}"
+    seen = {**cursor["champions"], **now}
+    return dg.SensorResult(
+        run_requests=requests, cursor=json.dumps({"champions": seen, "looks": looks}), skip_reason=reason
+    )
+
+
+def _requests(
+    models: Mapping[str, str], before: Mapping[str, int], now: Mapping[str, int], look: int
+) -> Iterator[dg.RunRequest]:
+    for key, name in models.items():
+        if name in before and name in now and before[name] != now[name]:
+            yield dg.RunRequest(
+                partition_key=key,
+                run_key=f"{look}: {key} {name} {before[name]}->{now[name]}",
+                tags={"trivium/champion": f"{name} version {now[name]}"},
+            )

@@ -1,0 +1,100 @@
+"""Is the graph what we drew?"""
+
+import dagster as dg
+import pytest
+
+from assets.definitions import defs
+
+DRAWN = """
+source_records        <-
+shards                <- source_records
+audio_signals         <- shards
+fingerprints          <- shards
+image_signals         <- shards
+text_signals          <- shards
+duplicates            <- fingerprints
+curated_view          <- audio_signals duplicates fingerprints image_signals text_signals
+aligner               <- curated_view
+aligner_report        <- aligner curated_view
+classifier            <- aligner curated_view
+classifier_report     <- classifier curated_view
+registered_aligner    <- aligner aligner_report
+registered_classifier <- classifier classifier_report
+champion_aligner      <- registered_aligner
+alignment_signals     <- champion_aligner curated_view
+aligned_view          <- alignment_signals audio_signals duplicates fingerprints image_signals text_signals
+"""
+CHECKS = """
+aligned_view       no_leakage               blocking
+audio_signals      every_sample_is_measured blocking
+curated_view       no_leakage               blocking
+curated_view       view_is_large_enough     blocking
+fingerprints       every_sample_is_measured blocking
+image_signals      every_sample_is_measured blocking
+registered_aligner gate                     blocking
+shards             few_failures
+shards             licences_are_known
+shards             shards_are_intact        blocking
+text_signals       every_sample_is_measured blocking
+"""
+STAGES = {"sources", "shards", "signals", "curation", "training", "evaluation", "registry", "alignment"}
+
+GRAPH = defs.resolve_asset_graph()
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_graph_is_the_one_that_is_drawn() -> None:
+    drawn = {}
+    for line in DRAWN.strip().splitlines():
+        asset, _, above = line.partition("<-")
+        drawn[asset.strip()] = sorted(above.split())
+    found = {name: sorted(dep.asset_key.to_user_string() for dep in spec.deps) for name, spec in SPECS.items()}
+    assert found == drawn
+
+
+def test_the_checks_are_the_ones_that_are_listed() -> None:
+    found = [
+        (key.asset_key.to_user_string(), key.name, *(["blocking"] if GRAPH.get_check_spec(key).blocking else []))
+        for key in GRAPH.asset_check_keys
+    ]
+    assert sorted(found) == [tuple(line.split()) for line in CHECKS.strip().splitlines()]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_asset_says_what_it_is_whose_it_is_and_which_stage_it_belongs_to(name: str) -> None:
+    spec = SPECS[name]
+    assert spec.description
+    assert len(spec.description.split()) >= 8
+    assert spec.group_name in STAGES
+    assert spec.owners
+    assert all(owner.startswith("team:") for owner in spec.owners)
+    assert spec.kinds
+    assert spec.code_version
+    assert isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
+
+
+def test_every_check_says_what_it_asks() -> None:
+    for key in GRAPH.asset_check_keys:
+        assert GRAPH.get_check_spec(key).description, key
+
+
+def test_the_journey_is_everything() -> None:
+    job = defs.resolve_job_def("journey")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(SPECS)
+
+
+def test_ingest_ends_before_training() -> None:
+    keys = {key.to_user_string() for key in defs.resolve_job_def("ingest").asset_layer.executable_asset_keys}
+    assert keys == {
+        "source_records", "shards", "audio_signals", "fingerprints", "image_signals", "text_signals", "duplicates",
+        "curated_view",
+    }  # fmt: skip
+
+
+def test_rescoring_begins_with_the_champion() -> None:
+    keys = {key.to_user_string() for key in defs.resolve_job_def("rescoring").asset_layer.executable_asset_keys}
+    assert keys == {"champion_aligner", "alignment_signals", "aligned_view"}
+
+
+def test_definitions_are_loadable_as_dagster_validates_them() -> None:
+    dg.Definitions.validate_loadable(defs)

@@ -1,0 +1,26 @@
+"""What the bench measures, by stage; imports nothing, so that a list costs nothing."""
+
+WRITE_CHECKED = "write a shard of checked samples (36 KB jpg, json, txt)"
+WRITE_RECORDS = "check, digest and write the same records, as `pack` does"
+READ_ALL = "read a shard from end to end, members as bytes"
+READ_RANDOM = "read samples by uid in random order (3 members each)"
+MEASURE_ALL = "measure all families (128 px PNG, 1 s FLAC, text)"
+MEASURE_ALONE = {name: f"measure {name} alone" for name in ("image", "text", "audio", "fingerprints")}
+LOAD_CACHED = "load images from the decoded cache, batches of 256 (64 px)"
+LOAD_DECODED = "decode images from 128 px PNG, batches of 256 (64 px)"
+STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
+STEP_LONG = "step, image + text, batch 64, fp32, captions of 24 tokens"
+STEP_CUDA = "step, image + text, batch 512, bf16, captions of 4-12 tokens"
+JUDGE_RULES = "judge rows by the default policy, faults as bits"
+JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
+
+STAGES = {
+    "writing": (WRITE_CHECKED, WRITE_RECORDS),
+    "reading": (READ_ALL, READ_RANDOM),
+    "measuring": (MEASURE_ALL, *MEASURE_ALONE.values()),
+    "loading": (LOAD_CACHED, LOAD_DECODED),
+    "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
+    "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
+}
+"""Stage (a module with `rows`) -> its rows, in order."""
+CUDA_ONLY = frozenset({STEP_CUDA})
