@@ -17,6 +17,7 @@ from mmmodels.registry.bootstrap import Resampling, paired_difference
 from pipelines.storage import read_json, read_table
 
 PROVENANCE = ("run_key", "view_digest", "snapshot", "code_version", "recipe")
+NOT_HERE = "not in this corpus"
 DIGESTS = ("evaluation_digest", "protocol_digest")
 """Two models are compared on the same samples, in the same way, or not at all."""
 
@@ -30,7 +31,7 @@ class Floor:
     at_least: float
     unit: Literal["times_chance", "absolute"] = "times_chance"
     num_metrics: int = 1
-    """How many must match, so that a direction that was not measured cannot raise the mean."""
+    """How many must match; 0 lets a corpus pass that has none of them (one language, no voices)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,8 @@ class Protected:
     metrics: str
     margin: float
     each: bool = False
+    num_metrics: Literal[0, 1] = 1
+    """0 lets a corpus pass that has none of them; the two reports asked the same questions, or are not compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,14 +50,14 @@ class GateConfig:
     """What a model must reach."""
 
     floors: tuple[Floor, ...] = (
-        Floor(metrics="held_out_concept/*/r_at_10", at_least=2.0, num_metrics=6),
-        Floor(metrics="held_out_language/*/r_at_1", at_least=10.0),
+        Floor(metrics="held_out_concept/*/r_at_10", at_least=2.0, num_metrics=2),
+        Floor(metrics="held_out_language/*/r_at_1", at_least=10.0, num_metrics=0),
     )
     """Compared with the lower ends of the metrics' intervals."""
     protected: tuple[Protected, ...] = (
         Protected(metrics="held_out_concept/*/r_at_10", margin=0.03),
         Protected(metrics="held_out_concept/*/r_at_10", margin=0.10, each=True),
-        Protected(metrics="held_out_language/*/r_at_1", margin=0.03),
+        Protected(metrics="held_out_language/*/r_at_1", margin=0.03, num_metrics=0),
     )
     resampling: Resampling = field(default_factory=Resampling)
 
@@ -152,6 +155,8 @@ def _origin(challenger: Evidence) -> Iterator[Rule]:
 def _floor(report: Mapping[str, Any], floor: Floor) -> Rule:
     found = [report["metrics"][name] for name in _matching(report, floor.metrics)]
     name = f"floor {floor.metrics} {floor.unit}"
+    if not found and not floor.num_metrics:
+        return Rule(name=name, value=NOT_HERE, threshold=floor.at_least, passed=True)
     if len(found) < floor.num_metrics:
         return Rule(name=name, value=f"{len(found)} metrics", threshold=f"{floor.num_metrics} metrics", passed=False)
     low = _mean(_number(metric, "low") for metric in found)
@@ -181,7 +186,8 @@ def _not_worse(
     for group in [[name] for name in metrics] if protected.each else [metrics]:
         name = f"not_worse {group[0] if len(group) == 1 else protected.metrics}"
         if not group:
-            yield Rule(name=name, value="0 metrics", threshold="1 metric", passed=False)
+            passed = not protected.num_metrics
+            yield Rule(name=name, value=NOT_HERE, threshold=-protected.margin, passed=passed)
             continue
         difference = paired_difference(challenger.queries, champion.queries, group, resampling)
         yield Rule(

@@ -76,6 +76,19 @@ def test_a_report_about_another_run_is_refused(make_evidence: Make):
     assert failed(judge(changed(make_evidence(), run_key="b2" * 16), None)) == ["report_of_this_run"]
 
 
+def test_a_corpus_of_one_language_is_not_held_to_other_languages(make_evidence: Make):
+    def without_languages(evidence: Evidence) -> Evidence:
+        measured = evidence.report["metrics"].items()
+        metrics = {name: m for name, m in measured if not name.startswith("held_out_language")}
+        return replace(evidence, report={**evidence.report, "metrics": metrics})
+
+    alone = judge(without_languages(make_evidence()), None)
+    against = judge(without_languages(make_evidence("b2" * 16, rate=0.7)), without_languages(make_evidence()))
+    assert alone.passed, str(alone)
+    assert against.passed, str(against)
+    assert "not in this corpus" in str(alone)
+
+
 def test_a_better_model_passes_and_a_worse_one_does_not(make_evidence: Make):
     good, bad = make_evidence("b2" * 16, rate=0.7), make_evidence("a1" * 16, rate=0.5)
     better, worse = judge(good, bad), judge(bad, good)
