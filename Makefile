@@ -60,8 +60,8 @@ lock: ## write requirements.lock again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 
-bench: $(STAMP) ## measure speed (tests/benchmarks)
-	@if test -d tests/benchmarks; then $(RUN) -m pytest -q tests/benchmarks -m "not gpu"; else echo "no benchmarks yet"; fi
+bench: $(STAMP) ## measure speed, side by side with the peers: tests/benchmarks/results
+	$(RUN) -m tests.benchmarks
 
 ui: $(STAMP) ## start the Dagster and MLflow pages and wait; says where they are
 	@exec $(RUN) -m assets ui

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _journey(args: argparse.Namespace, home: Home) -> int:
     processes.adopt_orphans()
-    processes.interrupt_on_termination()
+    processes.obey_interrupts()
     with home.held(f"journey of {args.corpus}"):
         try:
             return _travel(args, home)

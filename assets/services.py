@@ -3,18 +3,17 @@
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from assets.home import Home
-from assets.processes import STOP_SECONDS, descendants, is_running
+from assets.processes import descendants, end, is_running
 from pipelines.errors import StorageError
 
 HOST = "127.0.0.1"
@@ -138,20 +137,7 @@ def _await(service: Service, process: "subprocess.Popen[bytes]", home: Home) -> 
 
 def _end(services: list[Service]) -> None:
     """End each service with everything below it."""
-    processes = [one for service in services for one in (service.process, *descendants(service.process))]
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for process in _alive(processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
-        deadline = time.monotonic() + STOP_SECONDS
-        while list(_alive(processes)) and time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, os.WNOHANG)
-            time.sleep(0.05)
-
-
-def _alive(processes: list[int]) -> Iterator[int]:
-    return (process for process in processes if is_running(process))
+    end([one for service in services for one in (service.process, *descendants(service.process))])
 
 
 def _is_ours(process: int, url: str) -> bool:

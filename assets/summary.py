@@ -8,12 +8,16 @@ from assets.journey import Outcome
 from pipelines.storage import read_json
 
 MODALITIES = ("image", "text", "audio")
-SETS = {"held_out_concept": "things it never saw", "held_out_language": "things it saw, in languages it did not"}
+SETS = {
+    "held_out_concept": "things it never saw",
+    "held_out_language": "things it saw, in languages it did not",
+    "held_out_voice": "things it saw, in voices it did not",
+}
 Figures = Mapping[str, Any]
 
 
 def summary(outcome: Outcome) -> str:
-    """The figures of issue and README: rows, shards, what was dropped and why, training, retrieval, versions."""
+    """What a person wants to know: rows, shards, what was dropped and why, training, retrieval, versions."""
     made = outcome.made
     report = read_json(made["aligner_report"]["report_uri"])
     lines = ["", f"{outcome.snapshot}", *_data(made), *_models(made)]

@@ -14,7 +14,6 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from mmmodels.recipes import Recipe
 from mmmodels.tracking import Tracker
 from mmmodels.training.reporting import LocalReporter, MlflowReporter, RayReporter
-from mmmodels.training.worker import train_worker
 
 MAX_FAILURES = 2
 WORKER_ENVIRONMENT = {
@@ -28,12 +27,19 @@ WORKER_ENVIRONMENT = {
 
 
 def train_on_ray(config: dict[str, Any]) -> dict[str, Any]:
-    """The worker function: at module level, so that it is pickled by name."""
+    """The worker function: at module level, so that it is pickled by name.
+
+    It imports the models itself: Ray's controller takes this module too, and would load them for nothing.
+    """
+    from mmmodels.training.worker import train_worker
+
     return train_worker(config, reporter=RayReporter())
 
 
 def fit_here(_recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
     """Run to the end in this process: Ray Train's local mode starts no cluster, keeps no checkpoint, calls nobody."""
+
+    from mmmodels.training.worker import train_worker
 
     def train_locally(config: dict[str, Any]) -> dict[str, Any]:
         return train_worker(config, reporter=LocalReporter(Path(config["folder"]) / "local", tracker))

@@ -54,7 +54,6 @@ class Loop:
     world_size: int
     device: torch.device
     reporter: Reporter
-    loss_weights: Mapping[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     bad_steps: int = 0
     first_step: int = 0
@@ -90,7 +89,7 @@ class Loop:
         seed = (self.config.seed * 1_000_003 + step) * 4096 + self.rank
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
             losses: dict[str, Tensor] = model(batch, strength=self.config.augmentation, seed=seed)
-            total = torch.stack([self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
+            total = torch.stack(list(losses.values())).sum()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, self.config)
         optimizer.zero_grad(set_to_none=True)

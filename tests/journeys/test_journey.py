@@ -106,13 +106,19 @@ def test_killed_after_any_asset_it_goes_on_from_there(traveller: Traveller, line
 
 @pytest.mark.slow
 @linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_no_process_and_says_how_to_go_on(traveller: Traveller, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 0.5), (signal.SIGTERM, 3), (signal.SIGINT, 15)])
+def test_interrupted_it_leaves_no_process_and_says_how_to_go_on(
+    traveller: Traveller, number: signal.Signals, seconds: float
+) -> None:
+    """After half a second the frameworks are being imported, after some more the model trains."""
     with traveller.start("aligner.training.num_steps=100000") as process:
         wait_for(process, "curated_view")
-        time.sleep(2)
+        time.sleep(seconds)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        try:
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "goes on from where it was" in said
     assert "Traceback" not in said

@@ -9,13 +9,18 @@ with shown as (
 
 both_ways as (
   select first, second from pairs union all select second, first from pairs union all select position, position from images
+),
+
+-- Materialized, or DuckDB joins every training sample with every held-out one on their groups first.
+around_train as materialized (
+  select shown.uid, shown."group", both_ways.second as position
+  from shown join both_ways on both_ways.first = shown.position
+  where shown.split = 'train'
 )
 
 select train.uid
-from shown as train
-join both_ways on both_ways.first = train.position
-join shown as held_out on both_ways.second = held_out.position
-where train.split = 'train' and held_out.split = 'held_out_concept' and train."group" <> held_out."group"
+from around_train as train join shown as held_out using (position)
+where held_out.split = 'held_out_concept' and train."group" <> held_out."group"
 union
 select train.uid
 from texts as train join texts as held_out using (language, text)
