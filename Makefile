@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 export TRIVIUM_HOME ?= $(CURDIR)/.trivium
 RUN := .venv/bin/python
 # uv is taken from PATH, else from a small environment of its own.
+UV_VERSION := 0.13.9
 UV = $(shell command -v uv || echo .venv/uv/bin/uv)
 STAMP := .venv/installed
 
@@ -24,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make setup PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$(PYTHON): not Python 3.11 to 3.13"; exit 1; }
 	@rm -f $(STAMP)
-	@command -v uv >/dev/null || test -x .venv/uv/bin/uv || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/python -m pip install --quiet uv; }
+	@command -v uv >/dev/null || test -x .venv/uv/bin/uv || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/python -m pip install --quiet uv==$(UV_VERSION); }
 	@test -x $(RUN) || $(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@echo "Installing what requirements.lock names into .venv (some gigabytes the first time)"
 	VIRTUAL_ENV=.venv $(UV) pip sync --require-hashes requirements.lock
@@ -53,7 +54,6 @@ check: $(STAMP) ## formatting, lint, types, layers
 fmt: $(STAMP) ## format, mend what can be mended, write generated tables into the documents
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
-	$(RUN) -m tests.project.architecture
 	$(RUN) -m tests.project.architecture
 
 lock: ## write requirements.lock again from pyproject.toml

@@ -8,8 +8,6 @@ from functools import cached_property
 
 import dagster as dg
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets import upstream
@@ -19,9 +17,7 @@ from assets.partitions import SNAPSHOTS
 from assets.registry import champion_aligner
 from assets.resources import CorpusStore
 from assets.signals import distributions, signals
-from pipelines.curation.splits import Split
-from pipelines.curation.views import open_view
-from pipelines.layout import Layout
+from mmmodels.alignment.scoring import trained_on
 from pipelines.signals.alignment import Encoder, score_alignment
 from pipelines.signals.columns import ALIGNMENT, SCORES
 from pipelines.signals.schema import alignment_family
@@ -70,7 +66,9 @@ def alignment_signals(context: dg.AssetExecutionContext, corpora: CorpusStore) -
     snapshot, layout = upstream.snapshot(context), corpora.layout
     champion = upstream.latest(context, champion_aligner)
     encoder = ChampionEncoder(champion["bundle_uri"], digest=champion["model_digest"])
-    report = score_alignment(layout, snapshot, encoder, trained_on=trained_on(layout, champion["bundle_uri"]))
+    report = score_alignment(
+        layout, snapshot, encoder, trained_on=trained_on(layout, read_json(f"{champion['bundle_uri']}/provenance.json"))
+    )
     meanings = {column.name: column.meaning for column in ALIGNMENT}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(report.digest),
@@ -89,14 +87,6 @@ def alignment_signals(context: dg.AssetExecutionContext, corpora: CorpusStore) -
             "model_version": champion["version"],
         },
     )
-
-
-def trained_on(layout: Layout, bundle_uri: str) -> frozenset[str]:
-    """The uids that a model has seen, by the view that its bundle names."""
-    provenance = read_json(f"{bundle_uri}/provenance.json")
-    kept = open_view(layout, str(provenance["view"]), str(provenance["view_digest"])).table(["uid", "split"])
-    uids = kept.filter(pc.equal(kept["split"], pa.scalar(str(Split.TRAIN))))["uid"]
-    return frozenset(map(str, uids.to_pylist()))
 
 
 class AlignedPolicyConfig(PolicyConfig):
