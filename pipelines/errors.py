@@ -12,6 +12,8 @@ mmmodels adds RecipeError, CheckpointError and GateError below CorpusError. A me
 against what was expected, and what to do.
 """
 
+from typing import Any
+
 
 class CorpusError(ValueError):
     """The root of everything a user can mend."""
@@ -24,9 +26,23 @@ class SourceError(CorpusError):
 class SampleError(CorpusError):
     """One record cannot become a sample; `status` is the sidecar's word for why."""
 
-    def __init__(self, message: str, *, status: str = "failed_to_decode") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str = "failed_to_decode",
+        transient: bool = False,
+        downloads: tuple[Any, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.transient = transient
+        """The reason may pass by itself: the next `pack` tries again."""
+        self.downloads = downloads
+        """Of `pipelines.samples.Download`: one for every URL that was asked for it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sample_error, (str(self), self.status, self.transient, self.downloads)
 
 
 class ShardError(CorpusError):
@@ -43,3 +59,7 @@ class PolicyError(CorpusError):
 
 class StorageError(CorpusError):
     """A path cannot be written, or another run holds it."""
+
+
+def _sample_error(message: str, status: str, transient: bool, downloads: tuple[Any, ...]) -> SampleError:
+    return SampleError(message, status=status, transient=transient, downloads=downloads)

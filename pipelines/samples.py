@@ -48,6 +48,36 @@ class Reference:
     """Stable name inside the source (relative path, code points with voice); part of the uid."""
     group: str
     """The thing it shows or says: the unit of splitting, shared by several clips of one thing."""
+    num_bytes: int = 0
+    """Of its media as far as the listing knows, for planning by bytes; 0 where it does not."""
+    version: str = ""
+    """Another value where the listing sees that the content behind the name changed (size and time, etag, digest);
+    part of plans, not of the uid."""
+    locator: tuple[str | int, ...] = ()
+    """The reader's own way back to it, such as file, row group, offset."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """What became of one URL: a row of the ledger."""
+
+    url: str
+    outcome: str
+    """`fetched`, else why not: a value of `pipelines.sources.downloading.Outcome`."""
+    final_url: str = ""
+    """After redirects."""
+    http_status: int | None = None
+    etag: str = ""
+    last_modified: str = ""
+    content_type: str = ""
+    consent: str = "allowed"
+    """`allowed`, or what forbids it: `robots`, `x-robots-tag: noai`."""
+    num_attempts: int = 0
+    """Requests for the URL itself."""
+    num_bytes: int = 0
+    seen_at: float = 0.0
+    """Unix time of the last answer, seconds."""
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +99,13 @@ class Record:
     voice: str = ""
     """Speaker or synthetic voice; empty where nobody said."""
     tags: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
+    """Further captions in `language`, after the primary one."""
+    face_bboxes: tuple[tuple[float, float, float, float], ...] | None = None
+    """Of faces in the image: left, top, right, bottom in [0, 1]; none where nobody looked."""
     original_data: Mapping[str, str] = field(default_factory=dict)
+    downloads: tuple[Download, ...] = ()
+    """One for every URL that was asked for it."""
 
     @property
     def caption(self) -> str:
@@ -98,11 +134,19 @@ def digest_of(value: object) -> str:
 
 def uid_of(record: Record, *, corpus: str) -> str:
     """32 hex digits from content and source reference: the tar key, the join key, stable across re-packing."""
-    identity = {
-        "corpus": corpus,
-        "name": record.reference.name,
+    return digest_of({"corpus": corpus, "name": record.reference.name, **_content(record)})[:32]
+
+
+def content_id_of(record: Record) -> str:
+    """32 hex digits from media and texts alone: one content found in two sources has one id and two references."""
+    return digest_of(_content(record))[:32]
+
+
+def _content(record: Record) -> dict[str, object]:
+    """What a record is, wherever it was found: sha256 of the media as they came, and the texts."""
+    content: dict[str, object] = {
         "image": sha256(record.image) if record.image is not None else None,
         "audio": sha256(record.audio) if record.audio is not None else None,
         "texts": dict(record.texts),
     }
-    return digest_of(identity)[:32]
+    return {**content, "captions": list(record.captions)} if record.captions else content

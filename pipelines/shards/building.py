@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines import storage
 from pipelines.errors import CorpusError, SampleError, SourceError
 from pipelines.layout import Layout
-from pipelines.samples import Reference, Snapshot
+from pipelines.samples import Record, Reference, Snapshot
 from pipelines.shards.preparing import Prepared, failed_row, prepare, printable
 from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS, table_of
 from pipelines.shards.snapshots import Stats
@@ -95,18 +95,22 @@ def _fill(shard: _Shard, task: ShardTask) -> None:
 
 
 def _outcomes(task: ShardTask) -> Iterator[tuple[Reference, Prepared | SampleError]]:
+    fresh = (one for position, one in enumerate(task.references) if position not in task.repeated)
+    records = task.source.read(fresh)
     for position, reference in enumerate(task.references):
         if position in task.repeated:
             message = f"{reference.name}: stands earlier in this snapshot under the same name."
             yield reference, SampleError(message, status=DUPLICATE_KEY)
         else:
-            yield reference, _attempt(task, reference)
+            yield reference, _attempt(task, next(records))
 
 
-def _attempt(task: ShardTask, reference: Reference) -> Prepared | SampleError:
-    """The one place that counts bad samples: whatever a record does, it becomes a row with a reason."""
+def _attempt(task: ShardTask, outcome: Record | SampleError) -> Prepared | SampleError:
+    """Whatever a record does to a decoder, it becomes a row with a reason."""
+    if isinstance(outcome, SampleError):
+        return outcome
     try:
-        return prepare(task.source.read(reference), corpus=task.snapshot.corpus)
+        return prepare(outcome, corpus=task.snapshot.corpus)
     except SampleError as error:
         return error
     except CorpusError:

@@ -1,7 +1,7 @@
 """A user's own folder: media with sidecars by stem (`a.jpg a.txt a.fr.txt a.json a.fr.ogg`), nested at will."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +9,7 @@ from pipelines.errors import SampleError, SourceError
 from pipelines.samples import Record, Reference, digest_of
 from pipelines.sources.listing import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Clip, Stem, group_by_stem, stems_of, walk
 from pipelines.sources.notes import Notes, parse_notes
+from pipelines.sources.source import read_each
 
 UNDETERMINED = "und"
 MAX_TEXT_BYTES = 1 << 20
@@ -67,7 +68,11 @@ class FolderSource:
                     yield Reference(row=row, name=f"{folder}{name}", group=f"{folder}{stem_name}")
                     row += 1
 
-    def read(self, reference: Reference) -> Record:
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        """One outcome for each, in their order."""
+        return read_each(self.read_one, references)
+
+    def read_one(self, reference: Reference) -> Record:
         folder = self._folder_of(reference)
         name = PurePosixPath(reference.name).name
         stem = stems_of(folder).get(PurePosixPath(reference.group).name)

@@ -1,6 +1,6 @@
 """The embedded corpus: emoji drawings with their names in 14 languages, and the names spoken synthetically in six."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -10,6 +10,7 @@ from pipelines.errors import SampleError, SourceError
 from pipelines.samples import Record, Reference, digest_of
 from pipelines.sources.code_points import category_of, names_of, skin_tone_of, thing_of
 from pipelines.sources.drawing import render_svg
+from pipelines.sources.source import read_each
 from pipelines.sources.speech import VARIANTS, say, voice_of
 
 SPOKEN = ("en", "de", "es", "fr", "it", "ru")
@@ -50,7 +51,11 @@ class OpenmojiSource:
                 yield Reference(row=row, name=f"{code}/{language}", group=thing_of(points))
                 row += 1
 
-    def read(self, reference: Reference) -> Record:
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        """One outcome for each, in their order."""
+        return read_each(self.read_one, references)
+
+    def read_one(self, reference: Reference) -> Record:
         code, _, language = reference.name.partition("/")
         points = tuple(code.split("-"))
         texts = names_of(points)

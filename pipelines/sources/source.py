@@ -1,9 +1,10 @@
-"""What every reader offers: a stable list of references, and one record for each."""
+"""What every reader offers: a stable stream of references, and one record for each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelines.errors import CorpusError, SampleError
 from pipelines.samples import Record, Reference, digest_of
 
 
@@ -15,20 +16,41 @@ class Source(Protocol):
 
     @property
     def snapshot(self) -> str:
-        """Name of the present state; another content has another name."""
+        """Name of the present state; another content has another name. Found without reading media."""
         ...
 
     def references(self) -> Iterator[Reference]:
-        """Every record in a stable order; reads no media."""
+        """Every record in a stable order, streamed in bounded memory; reads no media."""
         ...
 
-    def read(self, reference: Reference) -> Record:
-        """The record; `SampleError` where this one is bad."""
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        """One outcome for each reference in their order, with bounded look-ahead; a bad record is a value here, and
+        `SourceError` is raised where the source itself cannot be read."""
         ...
 
     def facts(self) -> Mapping[str, str | int]:
         """What a person should know: licence, languages, versions, what was left out."""
         ...
+
+
+def read_each(
+    read_one: Callable[[Reference], Record], references: Iterable[Reference]
+) -> Iterator[Record | SampleError]:
+    """Outcomes of a reader that takes one reference at a time."""
+    for reference in references:
+        yield attempt(read_one, reference)
+
+
+def attempt(read_one: Callable[[Reference], Record], reference: Reference) -> Record | SampleError:
+    """Whatever one record does to its reader, it becomes a value with a reason."""
+    try:
+        return read_one(reference)
+    except SampleError as error:
+        return error
+    except CorpusError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a parser's surprise is that record's fault, not the run's
+        return SampleError(f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +74,8 @@ class SourceSubset:
             if position % self.step == self.offset:
                 yield reference
 
-    def read(self, reference: Reference) -> Record:
-        return self.source.read(reference)
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        return self.source.read(references)
 
     def facts(self) -> Mapping[str, str | int]:
         return {**self.source.facts(), "subset": f"every {self.step}th from {self.offset}"}

@@ -1,7 +1,7 @@
 """Tux Paint's stamps: pictures with captions in 78 languages, spoken descriptions in 14, and some sounds."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -11,6 +11,7 @@ from pipelines.samples import Record, Reference, digest_of
 from pipelines.sources.debian import unpacked
 from pipelines.sources.drawing import on_white, render_svg
 from pipelines.sources.listing import walk
+from pipelines.sources.source import read_each
 
 EFFECT = "effect"
 _BELOW = "usr/share/tuxpaint/stamps"
@@ -69,7 +70,11 @@ class StampsSource:
                 yield Reference(row=row, name=name, group=stem)
                 row += 1
 
-    def read(self, reference: Reference) -> Record:
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        """One outcome for each, in their order."""
+        return read_each(self.read_one, references)
+
+    def read_one(self, reference: Reference) -> Record:
         """The name says which file makes the record: a clip, a sound, or the picture alone."""
         path = self._inside(reference.name)
         stem = self._inside(reference.group)

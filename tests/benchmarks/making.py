@@ -1,13 +1,14 @@
 """What the bench runs on, made from seeds: photographs, drawings with clips, and a table of measured samples."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import soundfile
 from PIL import Image, ImageDraw
 
+from pipelines.errors import SampleError
 from pipelines.layout import Layout
 from pipelines.samples import Record, Reference, Snapshot
 from pipelines.shards.building import ShardTask, build_shard
@@ -69,8 +70,8 @@ class Records:
     def references(self) -> Iterator[Reference]:
         return (record.reference for record in self.records)
 
-    def read(self, reference: Reference) -> Record:
-        return self.records[reference.row]
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        return (self.records[reference.row] for reference in references)
 
     def facts(self) -> Mapping[str, str | int]:
         return {}

@@ -16,9 +16,9 @@ from tests.benchmarks.rows import Row, Settings, alternate, one_core
 
 def rows(settings: Settings) -> Iterator[Row]:
     """The packer's own function, without and with what it does before it writes."""
-    task = shard_task(photographs(settings.size(1000, 150)), Layout(str(settings.folder / "writing")))
-    source = task.source
-    samples = {reference: prepare(source.read(reference), corpus=source.corpus) for reference in task.references}
+    source = photographs(settings.size(1000, 150))
+    task = shard_task(source, Layout(str(settings.folder / "writing")))
+    samples = {record.reference: prepare(record, corpus=source.corpus) for record in source.records}
     bare = _BareTar(list(samples.values()), str(settings.folder / "bare.tar"))
     notes = {
         WRITE_CHECKED: "ours: sha256, offsets, sidecar and stats, all fsynced; peer: tar alone, not synced",

@@ -17,6 +17,7 @@ from pipelines.shards.reading import read_shard
 from pipelines.signals.decoding import decode_image
 from pipelines.signals.fingerprints import hash_pictures
 from pipelines.signals.schema import FAMILIES
+from pipelines.sources.source import read_each
 
 
 def picture(seed: int, *, shift: int = 0) -> bytes:
@@ -58,7 +59,10 @@ class ListSource:
         for row, thing in enumerate(self.things):
             yield Reference(row=row, name=thing.name, group=thing.group or thing.name)
 
-    def read(self, reference: Reference) -> Record:
+    def read(self, references):
+        return read_each(self._record, references)
+
+    def _record(self, reference: Reference) -> Record:
         thing = self.things[reference.row]
         if thing.caption is None:
             raise ValueError("cannot be read")

@@ -28,7 +28,10 @@ class Things:
     def references(self):
         return (Reference(row=row, name=str(row), group=str(row)) for row in range(len(self.things)))
 
-    def read(self, reference: Reference) -> Record:
+    def read(self, references):
+        return (self._record(reference) for reference in references)
+
+    def _record(self, reference: Reference) -> Record:
         thing = dict(self.things[reference.row])
         caption = thing.pop("caption", "")
         for part, extension in (("image", "png"), ("audio", "flac")):

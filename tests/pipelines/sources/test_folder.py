@@ -12,7 +12,7 @@ from pipelines.sources.folder import FolderSource, folder_corpus_name, open_fold
 
 
 def records(source: FolderSource) -> dict[str, Record]:
-    return {reference.name: source.read(reference) for reference in source.references()}
+    return {reference.name: source.read_one(reference) for reference in source.references()}
 
 
 def write(root: Path, **files: str | bytes) -> Path:
@@ -74,7 +74,7 @@ def test_the_snapshot_changes_with_what_is_in_the_folder_and_with_how_it_is_read
 def test_a_copy_in_another_process_reads_the_same(tiny_corpus: Path):
     source = open_folder(tiny_corpus, corpus="tiny")
     reference = next(source.references())
-    assert pickle.loads(pickle.dumps(source)).read(reference) == source.read(reference)  # noqa: S301
+    assert pickle.loads(pickle.dumps(source)).read_one(reference) == source.read_one(reference)  # noqa: S301
 
 
 def test_a_folder_without_media_says_what_was_looked_for(tmp_path: Path):
@@ -94,7 +94,7 @@ def test_a_reference_that_leads_elsewhere_is_a_sample_error(tmp_path: Path, name
     source = open_folder(tmp_path / "corpus", corpus="c")
     reference = replace(next(source.references()), name=name, group=name.removesuffix(".png"))
     with pytest.raises(SampleError):
-        source.read(reference)
+        source.read_one(reference)
 
 
 def test_a_name_that_is_not_utf8_is_listed_and_fails_alone(tmp_path: Path):
@@ -104,7 +104,7 @@ def test_a_name_that_is_not_utf8_is_listed_and_fails_alone(tmp_path: Path):
     names = [reference.name for reference in source.references()]
     assert names == ["a.png", "b\\xff.png"]
     with pytest.raises(SampleError, match="not UTF-8"):
-        source.read(list(source.references())[1])
+        source.read_one(list(source.references())[1])
 
 
 def test_a_file_that_cannot_be_read_is_a_sample_error(tmp_path: Path):
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_is_a_sample_error(tmp_path: Path):
     source = open_folder(tmp_path, corpus="c")
     (tmp_path / "a.txt").unlink()
     (tmp_path / "a.txt").symlink_to(tmp_path / "a.txt")
-    assert source.read(next(source.references())).caption == ""  # links are not followed
+    assert source.read_one(next(source.references())).caption == ""  # links are not followed
 
 
 def test_facts_count_what_is_there(tiny_corpus: Path):

@@ -38,7 +38,7 @@ def test_consecutive_records_share_a_drawing(source: OpenmojiSource):
 
 def test_a_record_says_that_its_speech_is_synthetic(source: OpenmojiSource):
     reference = next(one for one in source.references() if one.name == "1F436/ru")
-    record = source.read(reference)
+    record = source.read_one(reference)
     assert record.original_data["speech"] == "synthetic"
     assert record.voice.startswith("espeak-ng/ru+")
     assert (record.language, record.caption, record.tags) == ("ru", "морда собаки", ("Animals & Nature",))
@@ -52,13 +52,13 @@ def test_a_record_says_that_its_speech_is_synthetic(source: OpenmojiSource):
 def test_a_skin_tone_variant_is_in_the_group_of_its_base(source: OpenmojiSource):
     by_code = {reference.name.split("/")[0]: reference for reference in source.references()}
     assert by_code["1F44D-1F3FD"].group == by_code["1F44D"].group == "1F44D"
-    assert source.read(by_code["1F44D-1F3FD"]).original_data["skin_tone"] == "1F3FD"
+    assert source.read_one(by_code["1F44D-1F3FD"]).original_data["skin_tone"] == "1F3FD"
 
 
 def test_reading_does_not_depend_on_what_was_read_before(source: OpenmojiSource):
     references = list(source.references())[::450]
-    forwards = {reference.name: source.read(reference) for reference in references}
-    backwards = {reference.name: source.read(reference) for reference in reversed(references)}
+    forwards = {reference.name: source.read_one(reference) for reference in references}
+    backwards = {reference.name: source.read_one(reference) for reference in reversed(references)}
     assert forwards == backwards
 
 
@@ -66,11 +66,11 @@ def test_a_copy_in_another_process_reads_the_same_bytes(source: OpenmojiSource, 
     reference = list(source.references())[5_000]
     (tmp_path / "work").write_bytes(pickle.dumps((source, reference)))
     code = (
-        "import pickle, sys; s, r = pickle.load(open(sys.argv[1], 'rb')); x = s.read(r);"
+        "import pickle, sys; s, r = pickle.load(open(sys.argv[1], 'rb')); x = s.read_one(r);"
         "import hashlib; print(hashlib.sha256(x.image + x.audio).hexdigest())"
     )
     out = subprocess.run([sys.executable, "-c", code, tmp_path / "work"], capture_output=True, text=True, check=True)
-    record = source.read(reference)
+    record = source.read_one(reference)
     import hashlib
 
     assert out.stdout.strip() == hashlib.sha256((record.image or b"") + (record.audio or b"")).hexdigest()
@@ -100,4 +100,4 @@ def test_excluded_drawings_are_counted(source: OpenmojiSource):
 @pytest.mark.parametrize("name", ["1F436/xx", "E000/en", "../../1F436/en"])
 def test_what_is_no_drawing_is_a_sample_error(source: OpenmojiSource, name: str):
     with pytest.raises(SampleError):
-        source.read(replace(next(source.references()), name=name))
+        source.read_one(replace(next(source.references()), name=name))

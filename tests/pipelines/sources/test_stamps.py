@@ -64,7 +64,7 @@ def stamps(package: Path) -> StampsSource:
 
 
 def test_each_spoken_language_is_a_record_and_so_is_a_sound(stamps: StampsSource):
-    records = {reference.name: stamps.read(reference) for reference in stamps.references()}
+    records = {reference.name: stamps.read_one(reference) for reference in stamps.references()}
     assert {name: (record.language, record.reference.group, record.tags) for name, record in records.items()} == {
         "animals/cat_desc.ogg": ("en", "animals/cat", ("animals",)),
         "animals/cat_desc_fr.ogg": ("fr", "animals/cat", ("animals",)),
@@ -76,12 +76,12 @@ def test_each_spoken_language_is_a_record_and_so_is_a_sound(stamps: StampsSource
 
 
 def test_texts_come_in_every_language_as_they_stand(stamps: StampsSource):
-    record = stamps.read(next(stamps.references()))
+    record = stamps.read_one(next(stamps.references()))
     assert record.texts == {"en": "A  cat.", "fr": "Un chat.", "sr-Latn": "Macka.", "pt-BR": "Gato."}
 
 
 def test_transparent_parts_become_white_and_a_drawing_is_rendered(stamps: StampsSource):
-    records = {reference.group: stamps.read(reference) for reference in stamps.references()}
+    records = {reference.group: stamps.read_one(reference) for reference in stamps.references()}
     with Image.open(io.BytesIO(records["animals/cat"].image or b"")) as cat:
         assert (cat.mode, cat.getpixel((0, 0))) == ("RGB", (255, 255, 255))
     with Image.open(io.BytesIO(records["animals/lonely"].image or b"")) as lonely:
@@ -103,7 +103,7 @@ def test_a_text_that_is_not_utf8_fails_its_records(stamps: StampsSource):
     (stamps.root / "animals" / "lonely.txt").write_bytes(b"\xff")
     reference = list(stamps.references())[-1]
     with pytest.raises(SampleError, match=r"lonely\.txt: not UTF-8"):
-        stamps.read(reference)
+        stamps.read_one(reference)
 
 
 def test_another_exclusion_is_another_snapshot(stamps: StampsSource, package: Path):
