@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -118,7 +117,7 @@ def _read(uri: str) -> pa.Table:
 
 def _tar_of(uri: str) -> str | None:
     """The tar a file was measured from; None where the file is not one of ours, which is measured again."""
-    filesystem, path = fsspec.url_to_fs(uri)
+    filesystem, path = storage.filesystem_of(uri)
     try:
         metadata = pq.read_schema(path, filesystem=filesystem).metadata or {}
     except (pa.ArrowInvalid, OSError):
