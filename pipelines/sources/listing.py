@@ -1,39 +1,14 @@
-"""What a folder holds: files by stem, read from directory entries alone."""
+"""What a folder holds: files by stem, read from directory entries alone, one folder at a time."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 from stat import S_ISREG
 
 from pipelines.errors import SourceError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
-
-# `a.fr.txt`, `a.pt_BR.ogg`, `a.2.wav`: a language or a number between stem and suffix. Longer codes go into the json.
-_LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][A-Z]{2})?")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clip:
-    """A sound file and what its name says of it."""
-
-    name: str
-    language: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stem:
-    """The files of one folder that share a stem; names are relative to that folder."""
-
-    images: list[str] = field(default_factory=list)
-    clips: list[Clip] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)
-    """Language -> file name; "" is the plain `a.txt`."""
-    json: list[str] = field(default_factory=list)
+from pipelines.sources.stems import Stem, group_by_stem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,17 +21,28 @@ class Entry:
     mtime_ns: int
 
 
-def walk(root: Path, *, exclude: tuple[str, ...] = ()) -> Iterator[Entry]:
-    """Every regular file below `root` in sorted order; hidden names, links and excluded folders are left out."""
-    for folder, folders, names in os.walk(root, onerror=_refuse):
+def folders(root: Path, *, exclude: Collection[str] = ()) -> Iterator[tuple[str, list[str]]]:
+    """Prefix (`animals/` or "") and sorted names of each folder below `root`; hidden names and excluded folders are
+    left out, links to folders are not followed."""
+    for folder, below, names in os.walk(root, onerror=_refuse):
         relative = os.path.relpath(folder, root)
         prefix = "" if relative == "." else f"{relative}/"
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and f"{prefix}{name}" not in exclude)
-        for name in sorted(names):
-            stat = (Path(folder) / name).lstat()
-            # A link could lead outside of the corpus; a pipe or device would block or never end.
-            if S_ISREG(stat.st_mode) and not name.startswith("."):
-                yield Entry(path=f"{prefix}{name}", size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        below[:] = sorted(name for name in below if not name.startswith(".") and f"{prefix}{name}" not in exclude)
+        yield prefix, sorted(name for name in names if not name.startswith("."))
+
+
+def walk(root: Path, *, exclude: Collection[str] = ()) -> Iterator[Entry]:
+    """Every regular file below `root` in sorted order."""
+    for prefix, names in folders(root, exclude=exclude):
+        for name in names:
+            if entry := entry_of(root, f"{prefix}{name}"):
+                yield entry
+
+
+def entry_of(root: Path, path: str) -> Entry | None:
+    """None for a link, which could lead outside of the corpus, and for a pipe or device, which might never end."""
+    stat = os.lstat(f"{root}/{path}")
+    return Entry(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns) if S_ISREG(stat.st_mode) else None
 
 
 def _refuse(error: OSError) -> None:
@@ -65,46 +51,12 @@ def _refuse(error: OSError) -> None:
     ) from error
 
 
-def stems_of(folder: Path) -> Mapping[str, Stem]:
-    """The stems of one folder, sorted; listed once while the folder does not change."""
-    return _stems_of(folder, folder.stat().st_mtime_ns)
+def stems_in(names: Iterable[str], languages: Collection[str] = ()) -> Iterator[tuple[str, Stem]]:
+    """The stems of one folder's sorted names, one after the other: what stands before the first dot is contiguous."""
+    for _, family in groupby(names, key=lambda name: name.partition(".")[0]):
+        yield from group_by_stem(family, languages).items()
 
 
-@lru_cache(maxsize=8)  # consecutive references share a folder
-def _stems_of(folder: Path, _mtime_ns: int) -> Mapping[str, Stem]:
-    return group_by_stem(entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
-
-
-def group_by_stem(names: Iterator[str]) -> Mapping[str, Stem]:
-    """File names of one folder by stem; names with other suffixes are left out."""
-    stems: dict[str, Stem] = {}
-    for name in sorted(names):
-        base, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
-        if name.startswith("."):
-            continue
-        if suffix in IMAGE_SUFFIXES:
-            stems.setdefault(base, Stem()).images.append(name)
-        elif suffix == ".json":
-            stems.setdefault(base, Stem()).json.append(name)
-        elif suffix == ".txt":
-            stem, language = split_language(base)
-            stems.setdefault(stem, Stem()).texts.setdefault(language, name)
-        elif suffix in AUDIO_SUFFIXES:
-            stem, language = split_language(base)
-            stems.setdefault(stem, Stem()).clips.append(Clip(name=name, language=language))
-    return stems
-
-
-def split_language(base: str) -> tuple[str, str]:
-    """`a.fr` -> (`a`, `fr`), `a.fr.2` -> (`a`, `fr`), `a` -> (`a`, "")."""
-    stem, language = base, ""
-    while "." in stem:
-        shorter, part = stem.rsplit(".", 1)
-        if not shorter or (language and not part.isdecimal()):
-            break
-        if _LANGUAGE.fullmatch(part):
-            language = part
-        elif not part.isdecimal():
-            break
-        stem = shorter
-    return stem, language
+def printable(text: str) -> str:
+    """File names need not be UTF-8; a reference's name must be."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,14 +1,20 @@
 """The json beside a media file: untrusted, so each field is checked before it counts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.errors import SampleError
 
-_KNOWN = {"caption", "text", "language", "texts", "license", "url", "tags", "tag", "voice"}
+_KNOWN = {
+    "caption", "text", "language", "texts", "license", "licence", "url", "tags", "tag", "voice", "face_bboxes",
+    "original_data",
+}  # fmt: skip
 _MAX_ORIGINAL_FIELDS = 64
 _MAX_ORIGINAL_CHARACTERS = 1000
+_MAX_FACES = 1000
+
+Boxes = tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,12 +22,15 @@ class Notes:
     """What a json sidecar says of its media; empty where it says nothing."""
 
     caption: str = ""
+    captions: tuple[str, ...] = ()
+    """Further ones: LAION-CLAP writes `text` as a list of captions of which any will do."""
     language: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     license: str = ""
     url: str = ""
     tags: tuple[str, ...] = ()
     voice: str = ""
+    face_bboxes: Boxes | None = None
     original_data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -36,15 +45,20 @@ def parse_notes(data: bytes, *, name: str) -> Notes:
     texts = fields.get("texts") or {}
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise SampleError(f"{name}: `texts` must map a language to a text.")
+    original = fields.get("original_data")
+    original = original if isinstance(original, dict) else {}
+    caption, *captions = _captions(fields, name) or [""]
     return Notes(
-        caption=_text(fields, "caption", name) or _first_text(fields, name),
+        caption=caption,
+        captions=tuple(captions),
         language=_text(fields, "language", name),
         texts=texts,
-        license=_text(fields, "license", name),
+        license=_license(fields, name) or _license(original, name),
         url=_text(fields, "url", name),
-        tags=_tags(fields, name),
+        tags=text_list(fields.get("tags") or fields.get("tag"), what=f"{name}: `tags`"),
         voice=_text(fields, "voice", name),
-        original_data=_others(fields),
+        face_bboxes=face_boxes(fields.get("face_bboxes"), what=f"{name}: `face_bboxes`"),
+        original_data=scalars({**original, **{key: fields[key] for key in fields if key not in _KNOWN}}.items()),
     )
 
 
@@ -55,28 +69,43 @@ def _text(fields: Mapping[str, object], field_name: str, name: str) -> str:
     return value or ""
 
 
-def _first_text(fields: Mapping[str, object], name: str) -> str:
-    """LAION-CLAP writes `text` as a list of captions of which any will do."""
+def _license(fields: Mapping[str, object], name: str) -> str:
+    return _text(fields, "license", name) or _text(fields, "licence", name)
+
+
+def _captions(fields: Mapping[str, object], name: str) -> list[str]:
+    """`caption` first, then `text`, which is a text or a list of them; each once."""
     value = fields.get("text")
-    return (
-        _text({"text": value[0] if value else None}, "text", name)
-        if isinstance(value, list)
-        else _text(fields, "text", name)
-    )
+    texts = text_list(value, what=f"{name}: `text`") if isinstance(value, list) else [_text(fields, "text", name)]
+    return list(dict.fromkeys(text for text in (_text(fields, "caption", name), *texts) if text))
 
 
-def _tags(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = fields.get("tags") or fields.get("tag") or []
-    tags = [value] if isinstance(value, str) else value
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise SampleError(f"{name}: `tags` must be a list of texts.")
-    return tuple(tags)
+def text_list(value: object, *, what: str) -> tuple[str, ...]:
+    """A list of texts, one text, or none."""
+    values = [value] if isinstance(value, str) else value or []
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise SampleError(f"{what} must be a list of texts.")
+    return tuple(one for one in values if one)
 
 
-def _others(fields: Mapping[str, object]) -> dict[str, str]:
-    scalars = {
-        name: str(value)[:_MAX_ORIGINAL_CHARACTERS]
-        for name, value in fields.items()
-        if name not in _KNOWN and isinstance(value, str | int | float)
+def face_boxes(value: object, *, what: str) -> Boxes | None:
+    """Left, top, right, bottom in [0, 1] for each face; None where nobody looked."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > _MAX_FACES or not all(_is_box(box) for box in value):
+        raise SampleError(f"{what} must be a list of at most {_MAX_FACES} boxes: four numbers in [0, 1] each.")
+    return tuple((float(box[0]), float(box[1]), float(box[2]), float(box[3])) for box in value)
+
+
+def _is_box(box: object) -> bool:
+    return isinstance(box, list) and len(box) == 4 and all(isinstance(x, int | float) and 0 <= x <= 1 for x in box)
+
+
+def scalars(fields: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """Texts and numbers as text, bounded in number and length, sorted by name."""
+    kept = {
+        str(name): str(value)[:_MAX_ORIGINAL_CHARACTERS]
+        for name, value in fields
+        if isinstance(value, str | int | float)
     }
-    return dict(sorted(scalars.items())[:_MAX_ORIGINAL_FIELDS])
+    return dict(sorted(kept.items())[:_MAX_ORIGINAL_FIELDS])

@@ -88,23 +88,57 @@ def test_no_folder_is_an_error(tmp_path: Path):
         open_folder(tmp_path / "none", corpus="c")
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/x.png", "gone.png", "a/../../secret.png", "nofolder/a.png"])
-def test_a_reference_that_leads_elsewhere_is_a_sample_error(tmp_path: Path, name: str):
+@pytest.mark.parametrize(
+    "locator",
+    [
+        ("", "../secret.png"),
+        ("../", "secret.png"),
+        ("", "/etc/x.png"),
+        ("", "gone.png"),
+        ("outside/", "secret.png"),
+        ("", "link.png"),
+        ("", "pipe.png"),
+        ("",),
+        ("", "a.txt"),
+    ],
+)
+def test_a_reference_that_leads_elsewhere_is_a_sample_error(tmp_path: Path, locator: tuple[str, ...]):
     write(tmp_path, secret_png=b"1", corpus__a_png=b"2")
+    (tmp_path / "corpus" / "outside").symlink_to(tmp_path)
+    (tmp_path / "corpus" / "link.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(tmp_path / "corpus" / "pipe.png")
     source = open_folder(tmp_path / "corpus", corpus="c")
-    reference = replace(next(source.references()), name=name, group=name.removesuffix(".png"))
+    reference = replace(next(source.references()), locator=locator)
     with pytest.raises(SampleError):
         source.read_one(reference)
 
 
-def test_a_name_that_is_not_utf8_is_listed_and_fails_alone(tmp_path: Path):
+def test_a_file_name_that_is_not_utf8_gets_a_name_that_is(tmp_path: Path):
     write(tmp_path, a_png=b"1")
     (tmp_path / os.fsdecode(b"b\xff.png")).write_bytes(b"2")
     source = open_folder(tmp_path, corpus="c")
-    names = [reference.name for reference in source.references()]
-    assert names == ["a.png", "b\\xff.png"]
-    with pytest.raises(SampleError, match="not UTF-8"):
-        source.read_one(list(source.references())[1])
+    found = {record.reference.name: record.image for record in source.read(source.references())}
+    assert found == {"a.png": b"1", "b\\xff.png": b"2"}
+
+
+def test_a_reference_knows_the_size_of_its_media_and_changes_with_each_of_its_files(tmp_path: Path):
+    write(tmp_path, a_png=b"123", a_wav=b"12345", a_txt="one", a_json="{}", b_png=b"1")
+    before = {one.name: one for one in open_folder(tmp_path, corpus="c").references()}
+    assert (before["a.wav"].num_bytes, before["b.png"].num_bytes) == (8, 1)
+    for name in ("a.png", "a.wav", "a.txt", "a.json"):
+        os.utime(tmp_path / name, ns=(1, 1))
+        after = {one.name: one for one in open_folder(tmp_path, corpus="c").references()}
+        assert after["a.wav"].version != before["a.wav"].version
+        assert after["b.png"].version == before["b.png"].version
+        before = after
+    (other,) = (one for one in open_folder(tmp_path, corpus="c", licence="CC0").references() if one.name == "b.png")
+    assert other.version != before["b.png"].version
+
+
+def test_three_letter_languages_count_where_they_are_declared(tmp_path: Path):
+    write(tmp_path, a_png=b"1", a_fil_txt="pusa", a_en_txt="cat", a_old_txt="stale")
+    found = records(open_folder(tmp_path, corpus="c", languages=("fil", "en")))["a.png"]
+    assert (found.texts, found.language) == ({"en": "cat", "fil": "pusa"}, "fil")
 
 
 def test_a_file_that_cannot_be_read_is_a_sample_error(tmp_path: Path):
@@ -113,6 +147,11 @@ def test_a_file_that_cannot_be_read_is_a_sample_error(tmp_path: Path):
     (tmp_path / "a.txt").unlink()
     (tmp_path / "a.txt").symlink_to(tmp_path / "a.txt")
     assert source.read_one(next(source.references())).caption == ""  # links are not followed
+    (tmp_path / "b.png").write_bytes(b"1")
+    reference = list(source.references())[-1]
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(SampleError, match=r"b\.png: cannot be read"):
+        source.read_one(reference)
 
 
 def test_facts_count_what_is_there(tiny_corpus: Path):
