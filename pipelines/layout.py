@@ -35,6 +35,14 @@ class Layout:
         """What the snapshot was planned to be; written before the first shard."""
         return f"{self.shards(snapshot)}/_plan.json"
 
+    def retries(self, snapshot: Snapshot) -> "Layout":
+        """Where shards of records that are tried again are built before they get a number; may be deleted."""
+        return Layout(f"{self.shards(snapshot)}/_retries")
+
+    def downloads(self, snapshot: Snapshot, shard: int) -> str:
+        """One row for every URL that a shard asked for."""
+        return f"{self.root}/ledger/downloads/{snapshot}/{shard:08d}.parquet"
+
     def signals(self, family: str, snapshot: Snapshot) -> str:
         """`family` carries its version, e.g. `image@1` or `alignment@<model digest>`."""
         return f"{self.root}/signals/{family}/{snapshot}"

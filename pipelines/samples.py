@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 
 from pipelines.errors import SourceError
 
@@ -113,8 +114,13 @@ class Record:
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
-        present = (self.image is not None, bool(self.caption), self.audio is not None)
-        return tuple(modality for modality, there in zip(Modality, present, strict=True) if there)
+        return _PRESENT[self.image is not None, bool(self.caption), self.audio is not None]
+
+
+_PRESENT = {
+    present: tuple(modality for modality, there in zip(Modality, present, strict=True) if there)
+    for present in product((False, True), repeat=3)
+}
 
 
 def sha256(data: bytes) -> str:
@@ -122,9 +128,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)  # made once: it is hot
+
+
 def canonical_json(value: object) -> bytes:
     """Equal values give equal bytes: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def digest_of(value: object) -> str:
@@ -132,21 +141,36 @@ def digest_of(value: object) -> str:
     return sha256(canonical_json(value))
 
 
-def uid_of(record: Record, *, corpus: str) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who a record is; its media are digested once for all of it."""
+
+    uid: str
     """32 hex digits from content and source reference: the tar key, the join key, stable across re-packing."""
-    return digest_of({"corpus": corpus, "name": record.reference.name, **_content(record)})[:32]
-
-
-def content_id_of(record: Record) -> str:
+    content_id: str
     """32 hex digits from media and texts alone: one content found in two sources has one id and two references."""
-    return digest_of(_content(record))[:32]
+    image_sha256: str | None
+    """Of the bytes as they came."""
+    audio_sha256: str | None
 
 
-def _content(record: Record) -> dict[str, object]:
-    """What a record is, wherever it was found: sha256 of the media as they came, and the texts."""
-    content: dict[str, object] = {
-        "image": sha256(record.image) if record.image is not None else None,
-        "audio": sha256(record.audio) if record.audio is not None else None,
-        "texts": dict(record.texts),
-    }
-    return {**content, "captions": list(record.captions)} if record.captions else content
+def identify(record: Record, *, corpus: str) -> Identity:
+    """The ids of a record in a corpus; its texts hold no NUL."""
+    image = sha256(record.image) if record.image is not None else None
+    audio = sha256(record.audio) if record.audio is not None else None
+    named = {"corpus": corpus, "name": record.reference.name}
+    content: dict[str, object] = {"image": image, "audio": audio, "texts": dict(record.texts)}
+    if record.captions:
+        content["captions"] = list(record.captions)
+    texts = (part for language in sorted(record.texts) for part in (language, record.texts[language]))
+    return Identity(
+        uid=digest_of({**named, **content})[:32],
+        content_id=sha256("\0".join((image or "", audio or "", *texts, "", *record.captions)).encode())[:32],
+        image_sha256=image,
+        audio_sha256=audio,
+    )
+
+
+def uid_of(record: Record, *, corpus: str) -> str:
+    """The uid alone."""
+    return identify(record, corpus=corpus).uid

@@ -1,5 +1,6 @@
-"""One shard, built by one worker: tar, then sidecar, then stats as the commit mark."""
+"""One shard, built by one worker: tar, ledger of its downloads, sidecar, then stats as the commit mark."""
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,11 +9,13 @@ from dataclasses import dataclass
 from pipelines import storage
 from pipelines.errors import CorpusError, SampleError, SourceError
 from pipelines.layout import Layout
-from pipelines.samples import Record, Reference, Snapshot
+from pipelines.samples import Download, Record, Reference, Snapshot
+from pipelines.shards.casualties import Watch, watched
+from pipelines.shards.downloads import ledger
 from pipelines.shards.preparing import Prepared, failed_row, prepare, printable
-from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS, table_of
+from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS, Rows, write_sidecar
 from pipelines.shards.snapshots import Stats
-from pipelines.shards.tar import TarWriter
+from pipelines.shards.tar import BackgroundDigest, Digest, TarWriter
 from pipelines.sources.source import Source
 
 
@@ -28,6 +31,10 @@ class ShardTask:
     repeated: frozenset[int]
     """Positions in `references` whose name stands earlier in the snapshot."""
     max_consecutive_failures: int
+    has_spare_core: bool = False
+    """The tar is digested in a thread of its own."""
+    run: str = ""
+    """Names the call of `pack`."""
 
     def __str__(self) -> str:
         return f"shard {self.shard:08d} of {self.snapshot}"
@@ -38,48 +45,58 @@ class _Shard:
 
     def __init__(self, writer: TarWriter) -> None:
         self.writer = writer
-        self.rows: list[dict[str, object]] = []
+        self.rows = Rows()
+        self.downloads: list[Download] = []
         self.status: Counter[str] = Counter()
         self.parts: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.licenses: Counter[str] = Counter()
+        self.num_transient = 0
 
     def add(self, sample: Prepared) -> None:
         row: dict[str, object] = dict(sample.row)
         for part, extension, data in sample.members:
             row[f"{part}_offset"] = self.writer.add(f"{sample.uid}.{extension}", data)
             row[f"{part}_size"] = len(data)
-        self._count(row)
+        self._count(row, sample.downloads)
         self.parts[sample.modalities] += 1
         self.languages[str(row["language"])] += 1
         self.licenses[str(row["license"])] += 1
 
     def add_failure(self, reference: Reference, error: SampleError) -> None:
-        self._count(failed_row(reference, error))
+        self._count(failed_row(reference, error), error.downloads)
+        self.num_transient += error.transient
 
-    def _count(self, row: dict[str, object]) -> None:
-        self.rows.append(row)
+    def _count(self, row: dict[str, object], downloads: tuple[Download, ...]) -> None:
+        self.rows.add(row)
+        self.downloads += downloads
         self.status[str(row["status"])] += 1
 
 
 def build_shard(task: ShardTask) -> Stats:
     """Write one shard and return its stats; nothing is visible before the tar is whole, nothing counts before stats."""
     start = time.time()
-    uri = task.layout.tar(task.snapshot, task.shard)
-    with storage.replacing(uri) as path, path.open("wb", buffering=1 << 20) as file:
-        shard = _Shard(TarWriter(file))
-        _fill(shard, task)
-        shard.writer.close()
+    digest: Digest = BackgroundDigest() if task.has_spare_core else hashlib.sha256()
+    try:
+        with storage.replacing(task.layout.tar(task.snapshot, task.shard)) as path, path.open("wb") as file:
+            shard = _Shard(TarWriter(file, digest))
+            with watched(task.run, str(task)) as watch:
+                _fill(shard, task, watch)
+            shard.writer.close()
+    finally:
+        tar_sha256 = digest.hexdigest()  # also ends its thread
+    if shard.downloads:
+        storage.write_table(task.layout.downloads(task.snapshot, task.shard), ledger(shard.downloads))
     sidecar = task.layout.sidecar(task.snapshot, task.shard)
-    storage.write_table(sidecar, table_of(shard.rows))
-    stats = _stats(shard, start) | {"sidecar_sha256": storage.file_sha256(sidecar)}
+    write_sidecar(sidecar, shard.rows.table())
+    stats = _stats(shard, start) | {"tar_sha256": tar_sha256, "sidecar_sha256": storage.file_sha256(sidecar)}
     storage.write_json(task.layout.stats(task.snapshot, task.shard), stats)
     return stats
 
 
-def _fill(shard: _Shard, task: ShardTask) -> None:
+def _fill(shard: _Shard, task: ShardTask, watch: Watch) -> None:
     run: list[tuple[Reference, SampleError]] = []
-    for reference, outcome in _outcomes(task):
+    for reference, outcome in _outcomes(task, watch):
         if isinstance(outcome, Prepared):
             shard.add(outcome)
             run.clear()
@@ -94,15 +111,29 @@ def _fill(shard: _Shard, task: ShardTask) -> None:
             )
 
 
-def _outcomes(task: ShardTask) -> Iterator[tuple[Reference, Prepared | SampleError]]:
-    fresh = (one for position, one in enumerate(task.references) if position not in task.repeated)
-    records = task.source.read(fresh)
+def _outcomes(task: ShardTask, watch: Watch) -> Iterator[tuple[Reference, Prepared | SampleError]]:
+    refused = dict(_refused(task, watch))
+    records = task.source.read(one for position, one in enumerate(task.references) if position not in refused)
     for position, reference in enumerate(task.references):
-        if position in task.repeated:
-            message = f"{reference.name}: stands earlier in this snapshot under the same name."
-            yield reference, SampleError(message, status=DUPLICATE_KEY)
+        if position in refused:
+            yield reference, refused[position]
         else:
+            watch.note(position)
             yield reference, _attempt(task, next(records))
+
+
+def _refused(task: ShardTask, watch: Watch) -> Iterator[tuple[int, SampleError]]:
+    """Positions that are not read at all."""
+    for position in task.repeated:
+        name = task.references[position].name
+        yield (
+            position,
+            SampleError(f"{name}: stands earlier in this snapshot under the same name.", status=DUPLICATE_KEY),
+        )
+    if watch.barred is not None:
+        name = task.references[watch.barred].name
+        reason = f"{name}: the process that read it died twice. Look at the file; it is tried again by the next pack."
+        yield watch.barred, SampleError(reason, status="refused", transient=True)
 
 
 def _attempt(task: ShardTask, outcome: Record | SampleError) -> Prepared | SampleError:
@@ -112,11 +143,11 @@ def _attempt(task: ShardTask, outcome: Record | SampleError) -> Prepared | Sampl
     try:
         return prepare(outcome, corpus=task.snapshot.corpus)
     except SampleError as error:
-        return error
+        return SampleError(str(error), status=error.status, transient=error.transient, downloads=outcome.downloads)
     except CorpusError:
         raise
     except Exception as error:  # noqa: BLE001 - a decoder's surprise is that record's fault, not the run's
-        return SampleError(f"{type(error).__name__}: {error}")
+        return SampleError(f"{type(error).__name__}: {error}", downloads=outcome.downloads)
 
 
 def describe_failures(failures: list[tuple[Reference, SampleError]]) -> str:
@@ -137,8 +168,8 @@ def _stats(shard: _Shard, start: float) -> Stats:
         "start_time": start,
         "end_time": end,
         "status_dict": dict(shard.status),
-        "tar_sha256": shard.writer.sha256,
         "tar_bytes": shard.writer.num_bytes,
+        "num_transient": shard.num_transient,
         "n_by_parts": dict(shard.parts),
         "n_by_language": dict(shard.languages),
         "n_by_license": dict(shard.licenses),

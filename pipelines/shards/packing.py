@@ -1,21 +1,24 @@
 """A source into the shards of one snapshot: what is there is kept, what is missing is built, the rest is counting."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
 
 from pipelines import storage
 from pipelines.errors import ShardError, SourceError
 from pipelines.layout import Layout
-from pipelines.parallel import map_shards
-from pipelines.samples import Snapshot
+from pipelines.parallel import Place, map_as_done, num_cores
+from pipelines.samples import Reference, Snapshot, digest_of
+from pipelines.shards.accounting import PackReport, Work, check_failures, make_report
 from pipelines.shards.building import ShardTask, build_shard
-from pipelines.shards.planning import Plan, make_plan, read_plan, repeated_rows, write_plan
-from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS
+from pipelines.shards.dispatching import Dispatch
+from pipelines.shards.planning import Limits, Plan, make_plan, read_plan, write_plan
+from pipelines.shards.retrying import adopt, forget_unplanned, num_open, open_rows
+from pipelines.shards.reusing import reuse_shards
 from pipelines.shards.snapshots import (
     Stats,
-    digest_of_stats,
     missing_shards,
     num_shards,
     read_stats,
@@ -24,155 +27,159 @@ from pipelines.shards.snapshots import (
 )
 from pipelines.sources.source import Source
 
-__all__ = ["PackReport", "PackingConfig", "num_shards", "pack", "snapshot_digest"]
-
-_MIN_RECORDS_FOR_RATE = 100  # of fewer, one bad file says nothing about the source
+__all__ = ["Limits", "PackReport", "PackingConfig", "num_shards", "pack", "snapshot_digest"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackingConfig:
-    """How a source is cut into shards, and how much of it may be bad."""
+    """How a source is cut into shards, how much of it may be bad, and who does the work."""
 
     samples_per_shard: int = 1000
+    target_bytes: int = 1 << 30
+    """A shard is closed before the media it is known to hold exceed this."""
     max_failure_rate: float = 0.05
     """Of all records, in [0, 1]; judged on 100 records or more, and a snapshot without any sample always fails."""
     max_consecutive_failures: int = 100
+    retry: bool = True
+    """A snapshot that is whole is packed again: try what failed for a reason that may have passed."""
     num_workers: int = 2
+    """0: one for each core."""
+    on: Place = "processes"
+    ray_address: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("samples_per_shard", "max_consecutive_failures", "num_workers"):
-            if getattr(self, name) < 1:
-                raise SourceError(f"{name} = {getattr(self, name)}: expected 1 or more.")
+        assert self.limits  # checks them
+        if self.max_consecutive_failures < 1:
+            raise SourceError(f"max_consecutive_failures = {self.max_consecutive_failures}: expected 1 or more.")
+        if self.num_workers < 0:
+            raise SourceError(f"num_workers = {self.num_workers}: expected 1 or more, or 0 for one per core.")
         if not 0 <= self.max_failure_rate <= 1:
             raise SourceError(f"max_failure_rate = {self.max_failure_rate}: expected a rate in [0, 1].")
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackReport:
-    """What a snapshot consists of, and what this call did for it."""
-
-    snapshot: Snapshot
-    num_records: int
-    num_samples: int
-    num_shards: int
-    num_shards_written: int
-    """By this call; 0 where everything was there."""
-    num_by_status: dict[str, int]
-    num_by_modalities: dict[str, int]
-    """`image+text+audio` -> samples."""
-    num_by_language: dict[str, int]
-    num_by_license: dict[str, int]
-    num_bytes: int
-    digest: str
-    """Over the ordered tar digests: the data version."""
-    seconds: float
-    facts: dict[str, str | int]
-    """What the source says of itself."""
+    @property
+    def limits(self) -> Limits:
+        return Limits(samples_per_shard=self.samples_per_shard, target_bytes=self.target_bytes)
 
 
 def pack(source: Source, *, layout: Layout, config: PackingConfig | None = None) -> PackReport:
-    """Build the missing shards of the source's present snapshot; `SourceError` where too many records are bad."""
+    """Build what is missing of the source's present snapshot; `SourceError` where too many records are bad.
+
+    One run at a time packs a snapshot, another gets a `StorageError`. A snapshot that is whole only has those records
+    tried again that failed for a reason that may pass.
+    """
     config = config or PackingConfig()
     start = time.monotonic()
-    snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
-    plan = read_plan(layout, snapshot)
-    if plan:
-        _check_setting(plan, config, layout.plan(snapshot))
-    missing = missing_shards(layout, snapshot, plan) if plan else []
-    if plan is None or missing:
-        plan, missing = _build(source, snapshot, layout, config, plan)
-    stats = [read_stats(layout, snapshot, shard) for shard in range(plan.num_shards)]
-    _check_failures(layout, snapshot, stats, config)
-    return _report(plan, snapshot, stats, num_written=len(missing), seconds=time.monotonic() - start)
+    packing = _Packing(source, layout, config)
+    plan, work = packing.run()
+    stats = packing.stats(plan)
+    check_failures(layout, packing.snapshot, stats, max_failure_rate=config.max_failure_rate)
+    return make_report(plan, packing.snapshot, stats, work, seconds=time.monotonic() - start)
 
 
-def _build(
-    source: Source, snapshot: Snapshot, layout: Layout, config: PackingConfig, earlier: Plan | None
-) -> tuple[Plan, list[int]]:
-    references = tuple(source.references())
-    plan = make_plan(snapshot, references, samples_per_shard=config.samples_per_shard, facts=source.facts())
-    if earlier is None:
-        write_plan(layout, plan)
-    elif earlier.references_sha256 != plan.references_sha256:
-        raise ShardError(
-            f"{snapshot}: the source lists {plan.num_references} records that are not the {earlier.num_references} "
-            f"planned under this name. Remove {layout.shards(snapshot)} and pack again."
+class _Packing:
+    """One call of `pack`."""
+
+    def __init__(self, source: Source, layout: Layout, config: PackingConfig) -> None:
+        self.snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
+        self._source = source
+        self._layout = layout
+        self._config = config
+        self._run = uuid.uuid4().hex
+
+    def run(self) -> tuple[Plan, Work]:
+        """The plan as it is afterwards, and what was done; nothing is locked or written where nothing is to do."""
+        plan = read_plan(self._layout, self.snapshot)
+        if plan:
+            self._check_same(plan)
+            if not self._to_do(plan):
+                return plan, Work()
+        with storage.exclusive(self._layout.shards(self.snapshot), what=f"pack {self.snapshot}"):
+            return self._complete(read_plan(self._layout, self.snapshot) or self._make_plan())
+
+    def stats(self, plan: Plan) -> list[Stats]:
+        return [read_stats(self._layout, self.snapshot, shard) for shard in range(plan.num_shards)]
+
+    def _to_do(self, plan: Plan) -> bool:
+        if missing_shards(self._layout, self.snapshot, plan):
+            return True
+        return self._config.retry and num_open(self.stats(plan)) > 0
+
+    def _make_plan(self) -> Plan:
+        plan = make_plan(
+            self.snapshot,
+            self._source.references(),
+            limits=self._config.limits,
+            settings=self._settings(),
+            facts=self._source.facts(),
         )
-    remove_left_behind(layout, snapshot)
-    missing = missing_shards(layout, snapshot, plan)
-    repeated = repeated_rows(references)
-    tasks = [
-        ShardTask(
-            layout=layout,
-            snapshot=snapshot,
-            shard=shard,
-            source=source,
-            references=references[rows.start : rows.stop],
-            repeated=frozenset(row - rows.start for row in repeated.intersection(rows)),
-            max_consecutive_failures=config.max_consecutive_failures,
+        write_plan(self._layout, plan)
+        return plan
+
+    def _complete(self, plan: Plan) -> tuple[Plan, Work]:
+        """Under the lock: the planned shards, or else the records that may be tried again."""
+        remove_left_behind(self._layout, self.snapshot)
+        plan = forget_unplanned(self._layout, self.snapshot, plan)
+        if not missing_shards(self._layout, self.snapshot, plan):
+            return self._retry(plan) if self._config.retry else (plan, Work())
+        num_reused = reuse_shards(self._layout, self.snapshot, plan)
+        missing = missing_shards(self._layout, self.snapshot, plan)
+        tasks = self._dispatch(plan, self._layout).tasks(frozenset(missing))
+        for _ in self._built(tasks, total=len(missing), what=f"pack {self.snapshot}"):
+            pass
+        return plan, Work(num_written=len(missing), num_reused=num_reused)
+
+    def _retry(self, plan: Plan) -> tuple[Plan, Work]:
+        opened = open_rows(self._layout, self.snapshot, plan)
+        before = plan.num_shards
+        if opened:
+            tasks = self._dispatch(plan, self._layout.retries(self.snapshot)).tasks_of_rows(opened.keys())
+            built = self._built(tasks, total=None, what=f"retry {len(opened)} records of {self.snapshot}")
+            for grown in adopt(self._layout, self.snapshot, plan, built, opened):
+                plan = grown
+            storage.remove(self._layout.retries(self.snapshot).root)
+        return plan, Work(num_written=plan.num_shards - before, num_retried=len(opened))
+
+    def _built(self, tasks: Iterator[ShardTask], *, total: int | None, what: str) -> Iterator[tuple[int, Stats]]:
+        finished = map_as_done(
+            build_shard,
+            tasks,
+            num_workers=self._config.num_workers,
+            what=what,
+            total=total,
+            on=self._config.on,
+            ray_address=self._config.ray_address,
         )
-        for shard, rows in ((shard, plan.rows(shard)) for shard in missing)
-    ]
-    map_shards(build_shard, tasks, num_workers=config.num_workers, what=f"pack {snapshot}")
-    return plan, missing
+        with closing(finished):
+            yield from finished
 
+    def _dispatch(self, plan: Plan, layout: Layout) -> Dispatch:
+        def make_task(shard: int, references: list[Reference], repeated: frozenset[int]) -> ShardTask:
+            return ShardTask(
+                layout=layout,
+                snapshot=self.snapshot,
+                shard=shard,
+                source=self._source,
+                references=tuple(references),
+                repeated=repeated,
+                max_consecutive_failures=self._config.max_consecutive_failures,
+                run=self._run,
+                has_spare_core=self._config.on == "processes" and 0 < self._config.num_workers < num_cores(),
+            )
 
-def _check_setting(plan: Plan, config: PackingConfig, uri: str) -> None:
-    if plan.samples_per_shard != config.samples_per_shard:
-        raise ShardError(
-            f"{uri}: planned with samples_per_shard = {plan.samples_per_shard}, asked for {config.samples_per_shard}. "
-            f"Ask for {plan.samples_per_shard}, or remove the snapshot's folder."
+        return Dispatch(
+            source=self._source, layout=self._layout, snapshot=self.snapshot, plan=plan, make_task=make_task
         )
 
+    def _settings(self) -> str:
+        return digest_of([self._source.settings])
 
-def _check_failures(layout: Layout, snapshot: Snapshot, stats: Sequence[Stats], config: PackingConfig) -> None:
-    by_status = _sum(stats, "status_dict")
-    num_records = by_status.total()
-    num_failed = num_records - by_status[SUCCESS] - by_status[DUPLICATE_KEY]
-    too_many = num_records >= _MIN_RECORDS_FOR_RATE and num_failed > config.max_failure_rate * num_records
-    if too_many or not by_status[SUCCESS]:
-        raise SourceError(
-            f"{snapshot}: {num_failed} of {num_records} records failed, "
-            f"allowed is a rate of {config.max_failure_rate}. "
-            f"First: {'; '.join(_first_failures(layout, snapshot, len(stats)))}. "
-            "Mend the source and pack again, or raise max_failure_rate."
-        )
-
-
-def _first_failures(layout: Layout, snapshot: Snapshot, count: int, at_most: int = 3) -> list[str]:
-    found: list[str] = []
-    for shard in range(count):
-        table = storage.read_table(layout.sidecar(snapshot, shard), ["reference", "status", "error_message"])
-        failed = (row for row in table.to_pylist() if row["status"] not in {SUCCESS, DUPLICATE_KEY})
-        found += [f"{row['reference']} ({row['status']}: {row['error_message']})" for row in failed]
-        if len(found) >= at_most:
-            break
-    return found[:at_most]
-
-
-def _sum(stats: Sequence[Stats], key: str) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for one in stats:
-        counts = one[key]
-        assert isinstance(counts, Mapping)
-        total.update(counts)
-    return total
-
-
-def _report(plan: Plan, snapshot: Snapshot, stats: Sequence[Stats], *, num_written: int, seconds: float) -> PackReport:
-    by_status = _sum(stats, "status_dict")
-    return PackReport(
-        snapshot=snapshot,
-        num_records=by_status.total(),
-        num_samples=by_status[SUCCESS],
-        num_shards=plan.num_shards,
-        num_shards_written=num_written,
-        num_by_status=dict(by_status.most_common()),
-        num_by_modalities=dict(_sum(stats, "n_by_parts").most_common()),
-        num_by_language=dict(_sum(stats, "n_by_language").most_common()),
-        num_by_license=dict(_sum(stats, "n_by_license").most_common()),
-        num_bytes=sum(int(str(one["tar_bytes"])) for one in stats),
-        digest=digest_of_stats(stats),
-        seconds=seconds,
-        facts=dict(plan.facts),
-    )
+    def _check_same(self, plan: Plan) -> None:
+        """A snapshot is packed with one set of limits and settings, or its shards would not belong together."""
+        asked = {**asdict(self._config.limits), "settings": self._settings()}
+        found = {**asdict(plan.limits), "settings": plan.settings}
+        for name, value in asked.items():
+            if found[name] != value:
+                raise ShardError(
+                    f"{self._layout.plan(self.snapshot)}: planned with {name} = {found[name]}, asked for {value}. "
+                    f"Ask for {found[name]}, or remove the snapshot's folder."
+                )

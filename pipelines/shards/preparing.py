@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import SampleError
-from pipelines.samples import Record, Reference, canonical_json, sha256, uid_of
+from pipelines.samples import Download, Identity, Record, Reference, canonical_json, identify, sha256
 from pipelines.shards.media import StoredAudio, StoredImage, store_audio, store_image
 from pipelines.shards.sidecar import SUCCESS
 
@@ -21,6 +21,7 @@ class Prepared:
     row: Mapping[str, object]
     modalities: str
     """For counts, e.g. `image+text+audio`."""
+    downloads: tuple[Download, ...] = ()
 
 
 def prepare(record: Record, *, corpus: str) -> Prepared:
@@ -28,15 +29,15 @@ def prepare(record: Record, *, corpus: str) -> Prepared:
     if not record.modalities:
         raise SampleError(f"{record.reference.name}: no image, no clip and no caption.", status="refused")
     _check_texts(record)
-    uid = uid_of(record, corpus=corpus)
+    identity = identify(record, corpus=corpus)
     image = store_image(record.image) if record.image is not None else None
     audio = store_audio(record.audio) if record.audio is not None else None
-    members = _members(record, uid, image, audio)
     return Prepared(
-        uid=uid,
-        members=members,
-        row={**_identity(record, uid), **_media_columns(record, image, audio)},
+        uid=identity.uid,
+        members=_members(record, identity.uid, image, audio),
+        row={**_identity(record, identity), **_media_columns(record, identity, image, audio)},
         modalities="+".join(record.modalities),
+        downloads=record.downloads,
     )
 
 
@@ -48,6 +49,8 @@ def failed_row(reference: Reference, error: SampleError) -> dict[str, object]:
         "group": printable(reference.group),
         "status": error.status,
         "error_message": printable(str(error))[:1000],
+        "transient": error.transient,
+        "http_status": next((one.http_status for one in error.downloads if one.http_status), None),
     }
 
 
@@ -59,7 +62,7 @@ def printable(text: str) -> str:
 def _check_texts(record: Record) -> None:
     """UTF-8 without NUL and of a sane size, or no foreign reader can be promised the sample."""
     words = (record.language, record.voice, record.license, record.source, record.url, record.reference.group)
-    for text in (*record.texts.keys(), *record.texts.values(), *words, *record.tags, record.reference.name):
+    for text in (*record.texts, *record.texts.values(), *record.captions, *words, *record.tags, record.reference.name):
         if "\0" in text:
             raise SampleError(f"text with a NUL character: {text[:40]!r}", status="refused")
         if len(text) > MAX_TEXT_CHARACTERS:
@@ -93,7 +96,7 @@ def _json(record: Record, uid: str, image: StoredImage | None, audio: StoredAudi
             "uid": uid,
             "group": record.reference.group,
             "caption": caption,
-            "text": [caption] if caption else [],
+            "text": [caption, *record.captions] if caption else [],
             "language": record.language,
             "texts": dict(record.texts),
             "voice": record.voice,
@@ -105,19 +108,22 @@ def _json(record: Record, uid: str, image: StoredImage | None, audio: StoredAudi
             "duration_seconds": audio.duration_seconds if audio else None,
             "sample_rate_hz": audio.sample_rate_hz if audio else None,
             "tag": list(record.tags),
+            "face_bboxes": record.face_bboxes,
             "original_data": {name: printable(value) for name, value in record.original_data.items()},
         }
     )
 
 
-def _identity(record: Record, uid: str) -> dict[str, object]:
+def _identity(record: Record, identity: Identity) -> dict[str, object]:
     return {
-        "uid": uid,
-        "key": uid,
+        "uid": identity.uid,
+        "key": identity.uid,
+        "content_id": identity.content_id,
         "reference": record.reference.name,
         "source_row": record.reference.row,
         "group": record.reference.group,
         "caption": record.caption or None,
+        "captions": list(record.captions),
         "language": record.language,
         "texts": sorted(record.texts.items()),
         "voice": record.voice or None,
@@ -126,24 +132,29 @@ def _identity(record: Record, uid: str) -> dict[str, object]:
         "license": record.license,
         "source": record.source,
         "status": SUCCESS,
+        "transient": False,
+        "http_status": next((one.http_status for one in record.downloads if one.http_status), None),
+        "face_bboxes": record.face_bboxes,
     }
 
 
-def _media_columns(record: Record, image: StoredImage | None, audio: StoredAudio | None) -> dict[str, object]:
+def _media_columns(
+    record: Record, identity: Identity, image: StoredImage | None, audio: StoredAudio | None
+) -> dict[str, object]:
     """`sha256` is of the bytes as they came, `sha256_stored` of those in the tar: of the image, else of the clip."""
     columns: dict[str, object] = {}
-    if audio is not None and record.audio is not None:
-        stored = sha256(audio.data)
+    if audio is not None:
+        stored = identity.audio_sha256 if audio.data is record.audio else sha256(audio.data)
         columns |= {
             "duration_seconds": audio.duration_seconds,
             "sample_rate_hz": audio.sample_rate_hz,
             "audio_extension": audio.extension,
             "audio_sha256": stored,
-            "sha256": sha256(record.audio),
+            "sha256": identity.audio_sha256,
             "sha256_stored": stored,
         }
-    if image is not None and record.image is not None:
-        stored = sha256(image.data)
+    if image is not None:
+        stored = identity.image_sha256 if image.data is record.image else sha256(image.data)
         columns |= {
             "width": image.width,
             "height": image.height,
@@ -152,7 +163,7 @@ def _media_columns(record: Record, image: StoredImage | None, audio: StoredAudio
             "exif": image.exif,
             "image_extension": image.extension,
             "image_sha256": stored,
-            "sha256": sha256(record.image),
+            "sha256": identity.image_sha256,
             "sha256_stored": stored,
         }
     return columns

@@ -88,6 +88,11 @@ def all_snapshots(layout: Layout) -> list[Snapshot]:
     return [snapshot for snapshot in named if storage.exists(layout.plan(snapshot))]
 
 
+def snapshots_of(layout: Layout, corpus: str) -> list[Snapshot]:
+    """Those of one corpus that were begun, sorted."""
+    return [snapshot for snapshot in all_snapshots(layout) if snapshot.corpus == corpus]
+
+
 def choose_snapshots(layout: Layout, *, corpus: str | None = None, snapshot: str | None = None) -> list[Snapshot]:
     """Those that a command line means; `ShardError` where that is none."""
     chosen = [

@@ -142,6 +142,7 @@ def _unplanned(layout: Layout, snapshot: Snapshot, plan: Plan) -> Iterator[str]:
 
 
 def _uncovered(checked: list[_Checked], plan: Plan, uri: str) -> Iterator[str]:
+    checked = checked[: len(plan.shards)]  # later ones hold records of these that were tried again
     num_rows = sum(len(one.source_rows) for one in checked)
     num_distinct = len({row for one in checked for row in one.source_rows})
     if not num_rows == num_distinct == plan.num_references:

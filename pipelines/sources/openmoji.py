@@ -42,6 +42,10 @@ class OpenmojiSource:
     exclude: tuple[str, ...] = ()
     """Code points that a left-out drawing's name starts with."""
 
+    @property
+    def settings(self) -> str:
+        return self.snapshot  # it covers versions and exclusions
+
     def references(self) -> Iterator[Reference]:
         """In the order of the drawings' names, so that consecutive records share a picture."""
         row = 0

@@ -19,6 +19,12 @@ class Source(Protocol):
         """Name of the present state; another content has another name. Found without reading media."""
         ...
 
+    @property
+    def settings(self) -> str:
+        """Digest of what besides the listing decides what its records become: licence, mapping, revision of the
+        reader. Snapshots with equal settings share the shards whose references are equal."""
+        ...
+
     def references(self) -> Iterator[Reference]:
         """Every record in a stable order, streamed in bounded memory; reads no media."""
         ...
@@ -68,6 +74,10 @@ class SourceSubset:
     @property
     def snapshot(self) -> str:
         return f"{self.source.snapshot[:51]}-{digest_of([self.step, self.offset])[:12]}"
+
+    @property
+    def settings(self) -> str:
+        return self.source.settings
 
     def references(self) -> Iterator[Reference]:
         for position, reference in enumerate(self.source.references()):

@@ -62,6 +62,10 @@ class StampsSource:
     license: str
     exclude: tuple[str, ...] = ()
 
+    @property
+    def settings(self) -> str:
+        return self.snapshot  # it covers versions and exclusions
+
     def references(self) -> Iterator[Reference]:
         """In the order of the stems, so that consecutive records share a picture."""
         row = 0

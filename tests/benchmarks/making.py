@@ -12,7 +12,7 @@ from pipelines.errors import SampleError
 from pipelines.layout import Layout
 from pipelines.samples import Record, Reference, Snapshot
 from pipelines.shards.building import ShardTask, build_shard
-from pipelines.shards.planning import make_plan, write_plan
+from pipelines.shards.planning import Limits, make_plan, write_plan
 
 RATE_HZ = 16_000
 _NOUNS = ("bridge", "lantern", "river", "violin", "market", "bicycle", "orchard", "harbour", "kettle", "mountain")
@@ -66,6 +66,7 @@ class Records:
     records: tuple[Record, ...]
     corpus: str = "bench"
     snapshot: str = "one"
+    settings: str = ""
 
     def references(self) -> Iterator[Reference]:
         return (record.reference for record in self.records)
@@ -96,7 +97,9 @@ def shard_task(source: Records, layout: Layout) -> ShardTask:
     """The whole source as shard 0 of a planned snapshot: what the packer hands to a worker."""
     snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
     references = tuple(source.references())
-    write_plan(layout, make_plan(snapshot, references, samples_per_shard=len(references), facts=source.facts()))
+    write_plan(
+        layout, make_plan(snapshot, references, limits=Limits(samples_per_shard=len(references)), facts=source.facts())
+    )
     return ShardTask(
         layout=layout,
         snapshot=snapshot,

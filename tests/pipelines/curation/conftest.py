@@ -54,6 +54,7 @@ class ListSource:
     things: tuple[Thing, ...]
     corpus: str = "things"
     snapshot: str = "one"
+    settings: str = ""
 
     def references(self) -> Iterator[Reference]:
         for row, thing in enumerate(self.things):

@@ -20,7 +20,7 @@ from pipelines.signals.schema import FAMILIES
 class Things:
     """Records from a list; equal names would be refused, so names are rows."""
 
-    corpus, snapshot = "things", "one"
+    corpus, snapshot, settings = "things", "one", ""
 
     def __init__(self, *things: dict[str, object]) -> None:
         self.things = things
