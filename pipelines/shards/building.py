@@ -125,11 +125,8 @@ def _outcomes(task: ShardTask, watch: Watch) -> Iterator[tuple[Reference, Prepar
 def _refused(task: ShardTask, watch: Watch) -> Iterator[tuple[int, SampleError]]:
     """Positions that are not read at all."""
     for position in task.repeated:
-        name = task.references[position].name
-        yield (
-            position,
-            SampleError(f"{name}: stands earlier in this snapshot under the same name.", status=DUPLICATE_KEY),
-        )
+        reason = f"{task.references[position].name}: stands earlier in this snapshot under the same name."
+        yield position, SampleError(reason, status=DUPLICATE_KEY)
     if watch.barred is not None:
         name = task.references[watch.barred].name
         reason = f"{name}: the process that read it died twice. Look at the file; it is tried again by the next pack."

@@ -6,22 +6,22 @@ import pyarrow as pa
 
 from pipelines.samples import Download
 
-LEDGER: pa.Schema = pa.schema(
-    [
-        ("url", pa.string()),
-        ("outcome", pa.string()),
-        ("final_url", pa.string()),
-        ("http_status", pa.int32()),
-        ("etag", pa.string()),
-        ("last_modified", pa.string()),
-        ("content_type", pa.string()),
-        ("consent", pa.string()),
-        ("num_attempts", pa.int32()),
-        ("num_bytes", pa.int64()),
-        ("seen_at", pa.float64()),
-        ("error", pa.string()),
-    ]
-)
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("url", pa.string()),
+    ("outcome", pa.string()),
+    ("final_url", pa.string()),
+    ("http_status", pa.int32()),
+    ("etag", pa.string()),
+    ("last_modified", pa.string()),
+    ("content_type", pa.string()),
+    ("consent", pa.string()),
+    ("num_attempts", pa.int32()),
+    ("num_bytes", pa.int64()),
+    ("seen_at", pa.float64()),
+    ("error", pa.string()),
+]
+
+LEDGER: pa.Schema = pa.schema(_COLUMNS)
 """As the fields of `pipelines.samples.Download`."""
 
 

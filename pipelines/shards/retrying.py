@@ -7,8 +7,6 @@ it: stopped in between, the rest is tried again by the next run.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import pyarrow.compute as pc
-
 from pipelines import storage
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
@@ -37,12 +35,10 @@ def open_rows(layout: Layout, snapshot: Snapshot, plan: Plan) -> dict[int, str]:
         is_retry = shard >= len(plan.shards)
         if not is_retry and not read_stats(layout, snapshot, shard).get("num_transient"):
             continue
-        table = storage.read_table(layout.sidecar(snapshot, shard), _COLUMNS)
-        settled = table.filter(pc.invert(pc.field("transient")))["source_row"].to_pylist() if is_retry else []
-        for row in settled:
-            found.pop(row, None)
-        table = table.filter(pc.field("transient"))
-        found |= dict(zip(table["source_row"].to_pylist(), table["status"].to_pylist(), strict=True))
+        for row in storage.read_table(layout.sidecar(snapshot, shard), _COLUMNS).to_pylist():
+            found.pop(row["source_row"], None)
+            if row["transient"]:
+                found[row["source_row"]] = row["status"]
     return dict(sorted(found.items()))
 
 
@@ -54,8 +50,8 @@ def adopt(
     for position, stats in built:
         if stats["num_transient"] == stats["count"]:
             continue
-        rows = storage.read_table(aside.sidecar(snapshot, position), ["source_row"])["source_row"].to_pylist()
-        superseded = Counter(opened[row] for row in rows)
+        rows = storage.read_table(aside.sidecar(snapshot, position), ["source_row"]).to_pylist()
+        superseded = Counter(opened[row["source_row"]] for row in rows)
         number = plan.num_shards
         for name, target in (
             (aside.tar, layout.tar),

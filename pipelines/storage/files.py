@@ -143,11 +143,11 @@ def names(folder: str, suffix: str = "") -> list[str]:
 
 
 def remove(uri: str) -> None:
-    """Delete one file; nothing where it is not there."""
+    """Delete a file, or a folder with all it holds; nothing where it is not there."""
     with explained(uri, "removed"):
         filesystem, path = filesystem_of(uri)
         with suppress(FileNotFoundError):
-            filesystem.rm_file(path)
+            filesystem.rm(path, recursive=True)
 
 
 def file_sha256(uri: str) -> str:

@@ -97,9 +97,8 @@ def shard_task(source: Records, layout: Layout) -> ShardTask:
     """The whole source as shard 0 of a planned snapshot: what the packer hands to a worker."""
     snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
     references = tuple(source.references())
-    write_plan(
-        layout, make_plan(snapshot, references, limits=Limits(samples_per_shard=len(references)), facts=source.facts())
-    )
+    limits = Limits(samples_per_shard=len(references))
+    write_plan(layout, make_plan(snapshot, references, limits=limits, facts=source.facts()))
     return ShardTask(
         layout=layout,
         snapshot=snapshot,

@@ -50,7 +50,7 @@ def test_a_record_that_kills_twice_is_a_row_with_a_reason_and_is_tried_again(tmp
     assert pack(source, layout=layout, config=CONFIG).num_by_status == {"success": 6}
 
 
-def test_deaths_of_another_run_do_not_count(tmp_path: Path):
+def test_deaths_of_another_run_do_not_count():
     for run in ("one", "two", "three"):
         descriptor = os.fork()
         if not descriptor:

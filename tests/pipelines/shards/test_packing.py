@@ -191,7 +191,7 @@ def test_a_changed_source_under_an_old_name_is_refused(tiny_corpus: Path, tmp_pa
 
 def test_a_root_that_cannot_be_written_says_so(tiny_corpus: Path, tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(StorageError, match="cannot be locked .*Not a directory"):
+    with pytest.raises(StorageError, match=r"cannot be locked .*Not a directory"):
         pack(open_folder(tiny_corpus, corpus="tiny"), layout=Layout(str(tmp_path / "file" / "r")), config=SMALL)
 
 
