@@ -1,0 +1,68 @@
+"""How much one image or clip may hold, and how a decoder's complaint becomes a sample's reason.
+
+A header is a claim: sizes are judged before anything is decoded, and what is decoded is counted while it comes.
+"""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from pipelines.errors import SampleError
+
+MAX_MEDIA_BYTES = 256 << 20
+MAX_IMAGE_PIXELS = 64_000_000
+"""8000 x 8000. A 64 MP image takes 0.3 GB while it is decoded (JPEG) and up to 1.1 GB (animated WebP, GIF to PNG)."""
+MAX_JPEG_SCANS = 100
+"""A progressive JPEG has about ten; every further scan walks over all pixels again for a few bytes."""
+MAX_JPEG_SIDE_PIXELS = 65_500
+"""What the format can say, less what its encoder keeps for itself."""
+MAX_AUDIO_SECONDS = 600
+MAX_AUDIO_VALUES = 48_000 * MAX_AUDIO_SECONDS * 2
+"""Frames times channels: ten minutes of 48 kHz stereo."""
+MIN_SAMPLE_RATE_HZ = 1_000
+MAX_SAMPLE_RATE_HZ = 384_000
+MAX_CHANNELS_KEPT = 2
+MAX_CHANNELS_MIXED = 8
+"""Mixed down to one by the profile `train`."""
+
+# What Pillow, libjpeg-turbo and libsndfile (a RuntimeError) raise for bytes that they do not understand.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+
+
+@contextmanager
+def decoding(data: bytes, what: str) -> Iterator[None]:
+    """Whatever a decoder says about `data` becomes a SampleError with that as its reason."""
+    if not data:
+        raise SampleError(f"{what} of zero bytes")
+    if len(data) > MAX_MEDIA_BYTES:
+        raise SampleError(f"{what} of {len(data)} bytes, at most {MAX_MEDIA_BYTES} are taken", status="refused")
+    try:
+        yield
+    except SampleError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise SampleError(f"{what} too large to decode: {error}", status="refused") from error
+    except MemoryError as error:
+        raise SampleError(f"{what} of {len(data)} bytes needs more memory than there is", status="refused") from error
+    except _DECODER_ERRORS as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise SampleError(f"{what} of {len(data)} bytes does not decode: {reason}") from error
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse what its header says is too large."""
+    if width * height > MAX_IMAGE_PIXELS:
+        limit = MAX_IMAGE_PIXELS // 1_000_000
+        raise SampleError(f"image of {width}x{height} pixels, at most {limit} MP are taken", status="refused")
