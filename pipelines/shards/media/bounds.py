@@ -57,7 +57,8 @@ def decoding(data: bytes, what: str) -> Iterator[None]:
     except MemoryError as error:
         raise SampleError(f"{what} of {len(data)} bytes needs more memory than there is", status="refused") from error
     except _DECODER_ERRORS as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        said = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        reason = " ".join(said.split())[:300]
         raise SampleError(f"{what} of {len(data)} bytes does not decode: {reason}") from error
 
 

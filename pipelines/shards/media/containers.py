@@ -1,6 +1,6 @@
 """Whether a file is whole by its own account: PNG chunks, WebP and WAV sizes, Ogg pages.
 
-Cheaper than decoders and stricter: they skip what does not fit, and nobody hears of it.
+Cheaper than decoders and stricter: they skip what does not fit, and nobody hears of it. What is broken is a ValueError.
 """
 
 import struct
@@ -27,19 +27,19 @@ def check_png(data: bytes, *, inflate: bool) -> None:
             rows = rows or _Rows(header)
             _inflate(inflater, chunk, rows)
     if rows is not None and not rows.complete:
-        raise SampleError(f"PNG of {len(data)} bytes does not decode: pixel rows are missing")
+        raise ValueError("PNG without all of its pixel rows")
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     view, position, kind = memoryview(data), len(_PNG_START), b""
     while kind != b"IEND":
         if position + 12 > len(data):
-            raise SampleError(f"PNG of {len(data)} bytes does not decode: cut short, it has no end mark")
+            raise ValueError("PNG cut short, it has no end mark")
         size, kind = struct.unpack_from(">I4s", data, position)
         end = position + 8 + size
         if end + 4 > len(data) or zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            what = "cut short in" if end + 4 > len(data) else "wrong CRC of"
-            raise SampleError(f"PNG of {len(data)} bytes does not decode: {what} chunk {kind!r} at {position}")
+            what = "cut short in" if end + 4 > len(data) else "with a wrong CRC of"
+            raise ValueError(f"PNG {what} chunk {kind!r} at byte {position}")
         yield kind, view[position + 8 : end]
         position = end + 4
 
@@ -73,7 +73,7 @@ class _Rows:
             rows, stride = self._parts[self._part]
             taken = data[position : position + rows * stride - self._seen]
             if max(taken[-self._seen % stride :: stride], default=0) > 4:
-                raise SampleError("PNG does not decode: a row of an unknown filter")
+                raise ValueError("PNG with a row of an unknown filter")
             position += len(taken)
             self._seen += len(taken)
             if self._seen == rows * stride:
@@ -88,7 +88,7 @@ def check_riff(data: bytes) -> None:
         is_cut = position + 8 + size > len(data) and size not in _UNSAID
         if is_cut and (kind == b"data" or data[8:12] == b"WEBP"):
             there = len(data) - position - 8
-            raise SampleError(f"{data[8:12]!r} file is truncated: {there} of {size} bytes of {kind!r} are there")
+            raise ValueError(f"truncated, {there} of {size} bytes of {kind!r} are there")
         position += 8 + size + size % 2
 
 
@@ -97,18 +97,18 @@ def check_ogg(data: bytes) -> None:
     position, following, last = 0, dict[int, int](), False
     while position < len(data):
         if data[position : position + 4] != b"OggS" or len(data) < position + 27:
-            raise SampleError(f"Ogg file of {len(data)} bytes does not decode: no page at byte {position}")
+            raise ValueError(f"no Ogg page at byte {position}")
         flags, serial, number, crc, segments = struct.unpack_from("<5xB8xIIIB", data, position)
         end = position + 27 + segments + sum(data[position + 27 : position + 27 + segments])
         if end > len(data):
-            raise SampleError(f"Ogg file is truncated: page {number} ends at byte {end} of {len(data)}")
+            raise ValueError(f"truncated, Ogg page {number} ends at byte {end}")
         page = data[position : position + 22] + bytes(4) + data[position + 26 : end]
         if _ogg_crc(page) != crc or following.get(serial, number) != number:
-            raise SampleError(f"Ogg file of {len(data)} bytes does not decode: page {number} is broken or out of order")
+            raise ValueError(f"Ogg page {number} is broken or out of order")
         following[serial] = number + 1
         position, last = end, bool(flags & 4)
     if not last:
-        raise SampleError("Ogg file is truncated: its last page is not marked as last")
+        raise ValueError("truncated, the last Ogg page is not marked as last")
 
 
 def _ogg_crc(page: bytes) -> int:

@@ -159,7 +159,7 @@ def test_a_png_of_interlaced_rows_passes_and_is_refused_when_rows_are_missing():
     interlaced = plain.replace(png_chunk(b"IHDR", plain[16:29]), png_chunk(b"IHDR", header_of_interlaced))
     assert interlaced != plain
     assert store_image(interlaced).width == 1
-    with pytest.raises(SampleError, match="rows are missing"):
+    with pytest.raises(SampleError, match="all of its pixel rows"):
         store_image(png(2, 2, rows))
 
 
