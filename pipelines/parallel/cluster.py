@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ R = TypeVar("R")
 _OBJECT_STORE_BYTES = 128 << 20  # results are small; media never pass through it
 _LOOK_SECONDS = 1.0
 """How long Ray is waited for at a time: while it waits, no signal is seen."""
+_CONNECT_SECONDS = 10.0
 _OTHER_FILES = ["**/__pycache__", "**/*.pyc"]
 
 
@@ -129,17 +131,25 @@ def _connected(function: Callable[..., Any], *, num_workers: int, address: str |
                 **quiet,
             )
         else:
+            _knock(address)
             ray.init(address=address, runtime_env=_our_code(function), **quiet)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = "a local cluster" if address is None else f"a cluster at {address}"
         raise CorpusError(
             f"Ray: no connection to {where} ({' '.join(str(error).split())[:300]}). Start it with: ray start --head, "
-            'or run on="processes".'
+            "and where it asks for a token set RAY_AUTH_MODE=token here; or run on processes."
         ) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray itself takes minutes to say that nobody is there."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
 
 
 def _our_code(function: Callable[..., Any]) -> Mapping[str, Any]:

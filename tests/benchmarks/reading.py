@@ -1,4 +1,4 @@
-"""Reading a shard: a pass over all members, and samples by uid."""
+"""Reading a shard: a pass over all members, and samples by uid in random order; members as bytes on both sides."""
 
 from collections.abc import Iterator
 
@@ -7,14 +7,11 @@ import webdataset
 
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
-from pipelines.shards.reading import read_members, read_shard, read_sidecar
+from pipelines.shards.opening import OpenSnapshot, open_snapshot
+from pipelines.shards.reading import read_raw, read_sidecar
 from tests.benchmarks.making import packed, photographs
 from tests.benchmarks.names import READ_ALL, READ_RANDOM
 from tests.benchmarks.rows import Row, Settings, alternate, one_core
-
-Ranges = dict[str, list[tuple[int, int]]]
-"""uid -> (offset, size) of each member."""
-PARTS = ("image", "json", "text")
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -30,22 +27,24 @@ def rows(settings: Settings) -> Iterator[Row]:
         on=on,
         runs=runs,
         peer_name="webdataset.WebDataset, no decoding",
-        note="ours takes text and metadata as values from the sidecar, peer gives them as bytes of .txt and .json",
+        note="both give the bytes of jpg, txt and json of every sample; ours reads the sidecar again in every run; "
+        "the bar is a ratio of 6",
     )
-    ranges = _shuffled(layout, snapshot)
-    with one_core() as on:
-        runs = alternate(lambda: _by_uid(tar, ranges), num_pairs=settings.num_pairs)
+    with open_snapshot(layout, snapshot) as opened, one_core() as on:
+        uids = _shuffled(layout, snapshot)
+        runs = alternate(lambda: _by_uid(opened, uids), num_pairs=settings.num_pairs)
     yield Row(
         what=READ_RANDOM,
         unit="samples/s",
         on=on,
         runs=runs,
-        note="the index (uid to offsets) is in memory; a plain tar has none, so no peer",
+        note="all members by uid through an index in memory of 62 bytes a sample; a plain tar has none, so no peer; "
+        "the bar is 50,000 samples/s",
     )
 
 
 def _pass(layout: Layout, snapshot: Snapshot) -> int:
-    return sum(bool(sample.image and sample.text and sample.row) for sample in read_shard(layout, snapshot, 0))
+    return sum(bool(found["jpg"] and found["txt"] and found["json"]) for _, found in read_raw(layout, snapshot, 0))
 
 
 def _walk(tar: str) -> int:
@@ -53,16 +52,11 @@ def _walk(tar: str) -> int:
     return sum(bool(sample["jpg"] and sample["txt"] and sample["json"]) for sample in samples)
 
 
-def _shuffled(layout: Layout, snapshot: Snapshot) -> Ranges:
+def _shuffled(layout: Layout, snapshot: Snapshot) -> list[str]:
     """In an order that the tar does not have."""
-    rows = read_sidecar(layout, snapshot, 0).to_pylist()
-    order = np.random.default_rng(0).permutation(len(rows))
-    return {
-        row["uid"]: [(row[f"{part}_offset"], row[f"{part}_size"]) for part in PARTS]
-        for row in (rows[number] for number in order)
-    }
+    uids = np.array(read_sidecar(layout, snapshot, 0, ["uid"])["uid"].to_pylist())
+    return [str(uid) for uid in np.random.default_rng(0).permutation(uids)]
 
 
-def _by_uid(tar: str, ranges: Ranges) -> int:
-    members = read_members(tar, [one for uid in ranges for one in ranges[uid]])
-    return sum(bool(member) for member in members) // len(PARTS)
+def _by_uid(opened: OpenSnapshot, uids: list[str]) -> int:
+    return sum(bool(found["jpg"] and found["txt"] and found["json"]) for _, found in opened.read_by_uid(uids))

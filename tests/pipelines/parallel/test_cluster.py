@@ -25,7 +25,8 @@ pytestmark = [
 ROOT = Path(__file__).parents[3]
 
 WAITS = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
 from pipelines.parallel import map_shards
 from tests.pipelines.parallel.work import notes_and_waits
 map_shards(notes_and_waits, sys.argv[1:2] * 2, num_workers=2, what="wait", on="ray", ray_address=sys.argv[2])
@@ -36,6 +37,7 @@ map_shards(notes_and_waits, sys.argv[1:2] * 2, num_workers=2, what="wait", on="r
 def address() -> Iterator[str]:
     """A running cluster of two cores, started from another folder with nothing of ours to import."""
     ray = str(Path(sys.executable).with_name("ray"))
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray looks for a token where it can find one
     clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "RAY_ADDRESS"}}
     head = subprocess.Popen(
         [
@@ -60,7 +62,7 @@ def address() -> Iterator[str]:
         threading.Thread(target=head.stdout.read, daemon=True).start()
         yield told[1]
     finally:
-        head.send_signal(signal.SIGINT)
+        head.terminate()
         try:
             head.wait(20)
         except subprocess.TimeoutExpired:

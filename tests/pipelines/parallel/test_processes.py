@@ -16,7 +16,8 @@ from tests.pipelines.parallel import work
 
 ROOT = Path(__file__).parents[3]
 SLEEPS = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
 from pipelines.parallel import map_shards
 map_shards(time.sleep, [60, 60], num_workers=2, what="sleep")
 """

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import SignalError
-from pipelines.signals import decoding
+from pipelines.shards import decoding
 from pipelines.signals.decoding import decode_audio, decode_image
 
 

@@ -10,9 +10,10 @@ from pipelines import storage
 from pipelines.errors import ShardError, SignalError
 from pipelines.layout import Layout
 from pipelines.samples import Record, Reference, Snapshot
+from pipelines.shards import decoding
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.shards.reading import read_sidecars
-from pipelines.signals import decoding, measuring, members
+from pipelines.signals import measuring, members
 from pipelines.signals.measuring import measure, read_signals
 from pipelines.signals.schema import FAMILIES
 
