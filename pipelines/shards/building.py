@@ -12,6 +12,7 @@ from pipelines.layout import Layout
 from pipelines.samples import Download, Record, Reference, Snapshot
 from pipelines.shards.casualties import Watch, watched
 from pipelines.shards.downloads import ledger
+from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.preparing import Prepared, failed_row, prepare, printable
 from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS, Rows, write_sidecar
 from pipelines.shards.snapshots import Stats
@@ -31,6 +32,7 @@ class ShardTask:
     repeated: frozenset[int]
     """Positions in `references` whose name stands earlier in the snapshot."""
     max_consecutive_failures: int
+    profile: MediaProfile = ORIGINAL
     has_spare_core: bool = False
     """The tar is digested in a thread of its own."""
     run: str = ""
@@ -138,7 +140,7 @@ def _attempt(task: ShardTask, outcome: Record | SampleError) -> Prepared | Sampl
     if isinstance(outcome, SampleError):
         return outcome
     try:
-        return prepare(outcome, corpus=task.snapshot.corpus)
+        return prepare(outcome, corpus=task.snapshot.corpus, profile=task.profile)
     except SampleError as error:
         return SampleError(str(error), status=error.status, transient=error.transient, downloads=outcome.downloads)
     except CorpusError:

@@ -10,10 +10,11 @@ from pipelines import storage
 from pipelines.errors import ShardError, SourceError
 from pipelines.layout import Layout
 from pipelines.parallel import Place, map_as_done, num_cores
-from pipelines.samples import Reference, Snapshot, digest_of
+from pipelines.samples import Reference, Snapshot
 from pipelines.shards.accounting import PackReport, Work, check_failures, make_report
 from pipelines.shards.building import ShardTask, build_shard
 from pipelines.shards.dispatching import Dispatch
+from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.planning import Limits, Plan, make_plan, read_plan, write_plan
 from pipelines.shards.retrying import adopt, forget_unplanned, num_open, open_rows
 from pipelines.shards.reusing import reuse_shards
@@ -27,7 +28,7 @@ from pipelines.shards.snapshots import (
 )
 from pipelines.sources.source import Source
 
-__all__ = ["Limits", "PackReport", "PackingConfig", "num_shards", "pack", "snapshot_digest"]
+__all__ = ["Limits", "PackReport", "PackingConfig", "num_shards", "pack", "packed_as", "snapshot_digest"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +38,8 @@ class PackingConfig:
     samples_per_shard: int = 1000
     target_bytes: int = 1 << 30
     """A shard is closed before the media it is known to hold exceed this."""
+    profile: MediaProfile = ORIGINAL
+    """What is done to media; one other than the original names the snapshot too."""
     max_failure_rate: float = 0.05
     """Of all records, in [0, 1]; judged on 100 records or more, and a snapshot without any sample always fails."""
     max_consecutive_failures: int = 100
@@ -76,11 +79,16 @@ def pack(source: Source, *, layout: Layout, config: PackingConfig | None = None)
     return make_report(plan, packing.snapshot, stats, work, seconds=time.monotonic() - start)
 
 
+def packed_as(source: Source, profile: MediaProfile = ORIGINAL) -> Snapshot:
+    """The snapshot that a source is packed as: media of another profile are another snapshot."""
+    return Snapshot(corpus=source.corpus, snapshot="-".join(filter(None, (source.snapshot, profile.suffix))))
+
+
 class _Packing:
     """One call of `pack`."""
 
     def __init__(self, source: Source, layout: Layout, config: PackingConfig) -> None:
-        self.snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
+        self.snapshot = packed_as(source, config.profile)
         self._source = source
         self._layout = layout
         self._config = config
@@ -109,7 +117,8 @@ class _Packing:
             self.snapshot,
             self._source.references(),
             limits=self._config.limits,
-            settings=self._settings(),
+            settings=self._source.settings,
+            profile=self._config.profile,
             facts=self._source.facts(),
         )
         write_plan(self._layout, plan)
@@ -162,6 +171,7 @@ class _Packing:
                 references=tuple(references),
                 repeated=repeated,
                 max_consecutive_failures=self._config.max_consecutive_failures,
+                profile=self._config.profile,
                 run=self._run,
                 has_spare_core=self._config.on == "processes" and 0 < self._config.num_workers < num_cores(),
             )
@@ -170,13 +180,11 @@ class _Packing:
             source=self._source, layout=self._layout, snapshot=self.snapshot, plan=plan, make_task=make_task
         )
 
-    def _settings(self) -> str:
-        return digest_of([self._source.settings])
-
     def _check_same(self, plan: Plan) -> None:
         """A snapshot is packed with one set of limits and settings, or its shards would not belong together."""
-        asked = {**asdict(self._config.limits), "settings": self._settings()}
-        found = {**asdict(plan.limits), "settings": plan.settings}
+        config = self._config
+        asked = {**asdict(config.limits), **asdict(config.profile), "settings": self._source.settings}
+        found = {**asdict(plan.limits), **asdict(plan.profile), "settings": plan.settings}
         for name, value in asked.items():
             if found[name] != value:
                 raise ShardError(

@@ -9,6 +9,7 @@ from pipelines import storage
 from pipelines.errors import ShardError, SourceError
 from pipelines.layout import Layout
 from pipelines.samples import Reference, Snapshot, digest_of
+from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.repeats import find_repeats
 
 
@@ -44,7 +45,9 @@ class Plan:
     snapshot: str
     limits: Limits
     settings: str
-    """Digest of what besides the listing decides the bytes: of the source, and of the profile of media."""
+    """Digest of what besides the listing decides what the source's records become."""
+    profile: MediaProfile
+    """What is done to media."""
     shards: tuple[PlannedShard, ...]
     num_repeats: int = 0
     """References whose name may stand earlier; 0 spares looking for them."""
@@ -99,6 +102,7 @@ def make_plan(
     *,
     limits: Limits,
     settings: str = "",
+    profile: MediaProfile = ORIGINAL,
     facts: Mapping[str, str | int],
 ) -> Plan:
     """The plan of a listing, read once as a stream; `SourceError` where it is empty."""
@@ -112,6 +116,7 @@ def make_plan(
         snapshot=snapshot.snapshot,
         limits=limits,
         settings=settings,
+        profile=profile,
         shards=shards,
         num_repeats=num_repeats,
         facts=dict(facts),
@@ -142,4 +147,6 @@ def _parsed(value: dict[str, Any]) -> Plan:
     rows = zip(*(columns[one.name] for one in fields(PlannedShard)), strict=True)
     names = [one.name for one in fields(PlannedShard)]
     shards = tuple(PlannedShard(**dict(zip(names, row, strict=True))) for row in rows)
-    return Plan(**{**value, "limits": Limits(**value["limits"]), "shards": shards})
+    return Plan(
+        **{**value, "limits": Limits(**value["limits"]), "profile": MediaProfile(**value["profile"]), "shards": shards}
+    )

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from pipelines.errors import SampleError
 from pipelines.samples import Download, Identity, Record, Reference, canonical_json, identify, sha256
-from pipelines.shards.media import StoredAudio, StoredImage, store_audio, store_image
+from pipelines.shards.media import (
+    ORIGINAL,
+    MediaProfile,
+    StoredAudio,
+    StoredImage,
+    store_audio,
+    store_image,
+    turned_boxes,
+)
 from pipelines.shards.sidecar import SUCCESS
 
 MAX_TEXT_CHARACTERS = 1 << 20
@@ -24,14 +32,14 @@ class Prepared:
     downloads: tuple[Download, ...] = ()
 
 
-def prepare(record: Record, *, corpus: str) -> Prepared:
+def prepare(record: Record, *, corpus: str, profile: MediaProfile = ORIGINAL) -> Prepared:
     """Check and convert one record; `SampleError` where it may not enter a shard."""
     if not record.modalities:
         raise SampleError(f"{record.reference.name}: no image, no clip and no caption.", status="refused")
     _check_texts(record)
     identity = identify(record, corpus=corpus)
-    image = store_image(record.image) if record.image is not None else None
-    audio = store_audio(record.audio) if record.audio is not None else None
+    image = store_image(record.image, profile=profile) if record.image is not None else None
+    audio = store_audio(record.audio, profile=profile) if record.audio is not None else None
     return Prepared(
         uid=identity.uid,
         members=_members(record, identity.uid, image, audio),
@@ -108,10 +116,17 @@ def _json(record: Record, uid: str, image: StoredImage | None, audio: StoredAudi
             "duration_seconds": audio.duration_seconds if audio else None,
             "sample_rate_hz": audio.sample_rate_hz if audio else None,
             "tag": list(record.tags),
-            "face_bboxes": record.face_bboxes,
+            "face_bboxes": _boxes(record, image),
             "original_data": {name: printable(value) for name, value in record.original_data.items()},
         }
     )
+
+
+def _boxes(record: Record, image: StoredImage | None) -> list[list[float]] | None:
+    """Where the faces are in the image as it is stored."""
+    if record.face_bboxes is None or image is None:
+        return None
+    return [list(box) for box in turned_boxes(record.face_bboxes, image.applied_orientation)]
 
 
 def _identity(record: Record, identity: Identity) -> dict[str, object]:
@@ -134,7 +149,6 @@ def _identity(record: Record, identity: Identity) -> dict[str, object]:
         "status": SUCCESS,
         "transient": False,
         "http_status": next((one.http_status for one in record.downloads if one.http_status), None),
-        "face_bboxes": record.face_bboxes,
     }
 
 
@@ -158,9 +172,10 @@ def _media_columns(
         columns |= {
             "width": image.width,
             "height": image.height,
-            "original_width": image.width,
-            "original_height": image.height,
+            "original_width": image.original_width,
+            "original_height": image.original_height,
             "exif": image.exif,
+            "face_bboxes": _boxes(record, image),
             "image_extension": image.extension,
             "image_sha256": stored,
             "sha256": identity.image_sha256,

@@ -13,7 +13,7 @@ def reuse_shards(layout: Layout, snapshot: Snapshot, plan: Plan) -> int:
     """Link planned shards whose references and settings are those of a finished shard elsewhere; how many."""
     wanted = {plan.shards[shard].references_sha256: shard for shard in missing_shards(layout, snapshot, plan)}
     num_reused = 0
-    for other, shard, references in _finished(layout, snapshot, plan.settings):
+    for other, shard, references in _finished(layout, snapshot, plan):
         here = wanted.pop(references, None) if wanted else None
         if here is not None:
             _link(layout, other, shard, snapshot, here)
@@ -21,10 +21,10 @@ def reuse_shards(layout: Layout, snapshot: Snapshot, plan: Plan) -> int:
     return num_reused
 
 
-def _finished(layout: Layout, snapshot: Snapshot, settings: str) -> Iterator[tuple[Snapshot, int, str]]:
+def _finished(layout: Layout, snapshot: Snapshot, wanted: Plan) -> Iterator[tuple[Snapshot, int, str]]:
     for other in snapshots_of(layout, snapshot.corpus):
         plan = read_plan(layout, other) if other != snapshot else None
-        if plan is None or plan.settings != settings:
+        if plan is None or (plan.settings, plan.profile) != (wanted.settings, wanted.profile):
             continue
         missing = set(missing_shards(layout, other, plan))
         for shard, planned in enumerate(plan.shards):

@@ -84,10 +84,6 @@ class FolderSource:
     """Digest of what decides how files become records: part of every reference's version."""
     counts: tuple[tuple[str, int], ...] = ()
 
-    @property
-    def settings(self) -> str:
-        return digest_of([self.license, list(self.languages), _REVISION])
-
     def references(self) -> Iterator[Reference]:
         """Folder by folder; a locator is the folder, then the names of the record's files, its medium first."""
         row = 0

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import soundfile
@@ -12,6 +13,7 @@ from pipelines.errors import SampleError
 from pipelines.layout import Layout
 from pipelines.samples import Record, Reference, Snapshot
 from pipelines.shards.building import ShardTask, build_shard
+from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.planning import Limits, make_plan, write_plan
 
 RATE_HZ = 16_000
@@ -78,6 +80,33 @@ class Records:
         return {}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endless:
+    """A few photographs under ever new names, made as they are read."""
+
+    num_bytes: int
+    corpus: str = "endless"
+    snapshot: str = "one"
+    settings: str = ""
+
+    def references(self) -> Iterator[Reference]:
+        size = len(_few()[0])
+        return (
+            Reference(row=row, name=str(row), group=str(row), num_bytes=size) for row in range(self.num_bytes // size)
+        )
+
+    def read(self, references: Iterable[Reference]) -> Iterator[Record | SampleError]:
+        return (_record(one.row, image=bytes(bytearray(_few()[one.row % 8])), extension="jpg") for one in references)
+
+    def facts(self) -> Mapping[str, str | int]:
+        return {}
+
+
+@lru_cache
+def _few() -> list[bytes]:
+    return [photograph(seed) for seed in range(8)]
+
+
 def photographs(count: int) -> Records:
     """Image and text."""
     return Records(records=tuple(_record(seed, image=photograph(seed), extension="jpg") for seed in range(count)))
@@ -93,7 +122,7 @@ def drawings_with_clips(count: int) -> Records:
     )
 
 
-def shard_task(source: Records, layout: Layout) -> ShardTask:
+def shard_task(source: Records, layout: Layout, profile: MediaProfile = ORIGINAL) -> ShardTask:
     """The whole source as shard 0 of a planned snapshot: what the packer hands to a worker."""
     snapshot = Snapshot(corpus=source.corpus, snapshot=source.snapshot)
     references = tuple(source.references())
@@ -107,6 +136,7 @@ def shard_task(source: Records, layout: Layout) -> ShardTask:
         references=references,
         repeated=frozenset(),
         max_consecutive_failures=1,
+        profile=profile,
     )
 
 

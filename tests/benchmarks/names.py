@@ -1,7 +1,10 @@
 """What the bench measures, by stage; imports nothing, so that a list costs nothing."""
 
-WRITE_CHECKED = "write a shard of checked samples (36 KB jpg, json, txt)"
-WRITE_RECORDS = "check, digest and write the same records, as `pack` does"
+WRITE_FETCHED = "pack fetched bytes into a shard (36 KB jpg, json, txt)"
+WRITE_SPARE = "pack fetched bytes, a second core digests"
+WRITE_RECORDS = "pack the same and decode every image, as `pack` does"
+WRITE_INDEX = "index and frame of the sidecar, a sample"
+WRITE_MEMORY = "peak memory of packing 10 GB (quick: 0.1 GB)"
 READ_ALL = "read a shard from end to end, members as bytes"
 READ_RANDOM = "read samples by uid in random order (3 members each)"
 MEASURE_ALL = "measure all families (128 px PNG, 1 s FLAC, text)"
@@ -15,7 +18,7 @@ JUDGE_RULES = "judge rows by the default policy, faults as bits"
 JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
 
 STAGES = {
-    "writing": (WRITE_CHECKED, WRITE_RECORDS),
+    "writing": (WRITE_FETCHED, WRITE_RECORDS, WRITE_SPARE, WRITE_INDEX, WRITE_MEMORY),
     "reading": (READ_ALL, READ_RANDOM),
     "measuring": (MEASURE_ALL, *MEASURE_ALONE.values()),
     "loading": (LOAD_CACHED, LOAD_DECODED),

@@ -36,6 +36,13 @@ class MediaProfile:
         if self.check == "header" and self.name != "original":
             raise SourceError(f"profile: check = 'header' goes with 'original', {self.name!r} decodes everything.")
 
+    @property
+    def suffix(self) -> str:
+        """Ends the names of its snapshots; nothing for the original, however it was checked."""
+        if self.name == "original":
+            return ""
+        return f"{self.name}{self.image_side_pixels}q{self.jpeg_quality}a{self.audio_rate_hz // 1000}"
+
 
 ORIGINAL = MediaProfile()
 

@@ -4,16 +4,20 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from pipelines.errors import ShardError, SourceError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
+from pipelines.shards.media import MediaProfile
 from pipelines.shards.packing import PackingConfig, num_shards, pack, snapshot_digest
 from pipelines.shards.reading import read_sidecars
 from pipelines.shards.tar import TarWriter
+from pipelines.shards.verifying import verify
 from pipelines.sources.folder import open_folder
 from pipelines.sources.source import SourceSubset
 
@@ -22,6 +26,7 @@ PACKS = """
 import sys
 from pathlib import Path
 from pipelines.layout import Layout
+from pipelines.shards.media import MediaProfile
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.sources.folder import open_folder
 source = open_folder(Path(sys.argv[1]), corpus="tiny")
@@ -214,3 +219,32 @@ def test_a_snapshot_that_was_never_packed_says_how_to(tmp_path: Path):
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]):
     with pytest.raises(SourceError, match=next(iter(wrong))):
         PackingConfig(**wrong)
+
+
+def test_another_profile_is_another_snapshot_with_other_bytes(tiny_corpus: Path, tmp_path: Path):
+    source, layout = open_folder(tiny_corpus, corpus="tiny"), Layout(str(tmp_path / "r"))
+    original = pack(source, layout=layout, config=SMALL)
+    train = pack(source, layout=layout, config=replace(SMALL, profile=MediaProfile(name="train")))
+    assert train.snapshot.snapshot == f"{original.snapshot.snapshot}-train256q92a16"
+    assert train.num_shards_reused == 0
+    rows = read_sidecars(layout, train.snapshot).to_pylist()
+    assert {(row["image_extension"], row["sample_rate_hz"]) for row in rows} == {("jpg", 16_000)}
+    assert all(row["sha256"] != row["sha256_stored"] for row in rows)
+    assert verify(layout, train.snapshot).problems == ()
+
+
+def test_faces_turn_with_the_picture(tmp_path: Path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (40, 20)).save(folder / "a.jpg", exif=exif)
+    (folder / "a.json").write_text(json.dumps({"face_bboxes": [[0.0, 0.0, 0.5, 0.25]]}))
+    layout = Layout(str(tmp_path / "r"))
+    boxes = {"original": [0.0, 0.0, 0.5, 0.25], "train": [0.75, 0.0, 1.0, 0.5]}
+    for name, size in (("original", (40, 20)), ("train", (20, 40))):
+        config = replace(SMALL, profile=MediaProfile(name=name))
+        snapshot = pack(open_folder(folder, corpus="faces"), layout=layout, config=config).snapshot
+        (row,) = read_sidecars(layout, snapshot).to_pylist()
+        assert (row["width"], row["height"], row["original_width"]) == (*size, 40)
+        assert row["face_bboxes"] == [boxes[name]]
