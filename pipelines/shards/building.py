@@ -48,7 +48,7 @@ class _Shard:
     def __init__(self, writer: TarWriter) -> None:
         self.writer = writer
         self.rows = Rows()
-        self.downloads: list[Download] = []
+        self.downloads: list[tuple[int, Download]] = []
         self.status: Counter[str] = Counter()
         self.parts: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
@@ -71,7 +71,7 @@ class _Shard:
 
     def _count(self, row: dict[str, object], downloads: tuple[Download, ...]) -> None:
         self.rows.add(row)
-        self.downloads += downloads
+        self.downloads += [(int(str(row["source_row"])), one) for one in downloads]
         self.status[str(row["status"])] += 1
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pipelines.samples import Download
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("source_row", pa.int64()),
     ("url", pa.string()),
     ("outcome", pa.string()),
     ("final_url", pa.string()),
@@ -22,9 +23,9 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
 ]
 
 LEDGER: pa.Schema = pa.schema(_COLUMNS)
-"""As the fields of `pipelines.samples.Download`."""
+"""Which record wanted it, then the fields of `pipelines.samples.Download`."""
 
 
-def ledger(downloads: list[Download]) -> pa.Table:
-    """In the order of the records."""
-    return pa.Table.from_pylist([asdict(one) for one in downloads], schema=LEDGER)
+def ledger(downloads: list[tuple[int, Download]]) -> pa.Table:
+    """From (source row, download), in the order of the records."""
+    return pa.Table.from_pylist([{"source_row": row, **asdict(one)} for row, one in downloads], schema=LEDGER)
