@@ -1,5 +1,6 @@
 """The ledger of a shard's downloads: one row for every URL that was asked for."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -26,6 +27,6 @@ LEDGER: pa.Schema = pa.schema(_COLUMNS)
 """Which record wanted it, then the fields of `pipelines.samples.Download`."""
 
 
-def ledger(downloads: list[tuple[int, Download]]) -> pa.Table:
+def ledger(downloads: Sequence[tuple[int | None, Download]]) -> pa.Table:
     """From (source row, download), in the order of the records."""
     return pa.Table.from_pylist([{"source_row": row, **asdict(one)} for row, one in downloads], schema=LEDGER)

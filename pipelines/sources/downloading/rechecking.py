@@ -163,7 +163,7 @@ def _write(layout: Layout, snapshot: Snapshot, name: str, found: Sequence[Rechec
     ]
     if withdrawn:
         _add_tombstones(layout, pa.Table.from_pylist(withdrawn, schema=TOMBSTONES))
-    answers = ledger([each.download for each in found])
+    answers = ledger([(None, each.download) for each in found])
     storage.write_table(layout.ledger(f"consent/{snapshot}/{name}.parquet"), answers)
 
 
