@@ -11,6 +11,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "measure": ("pipelines.signals.command", "signals, only what is missing"),
     "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
     "diff": ("pipelines.curation.diff_command", "what changed between two views"),
+    "export": ("pipelines.exporting.command", "a snapshot or a view as foreign readers want it"),
     "show": ("pipelines.reporting.command", "the data card of a view as one HTML file"),
 }
 """Verb -> (module with `add_arguments(parser)` and `run(args)`, what it does); only the chosen one is imported."""

@@ -6,7 +6,7 @@ exist for a reader.
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,14 +103,13 @@ def write_verdicts(uri: str, verdicts: pa.Table) -> None:
     for number, start in enumerate(range(0, max(len(verdicts), 1), _ROWS_PER_FILE)):
         storage.write_table(f"{uri}/verdicts/{number:08d}.parquet", verdicts.slice(start, _ROWS_PER_FILE))
     kept = verdicts.filter(verdicts["kept"])
-    storage.write_atomic(f"{uri}/uids.npy", _uids_npy(kept))
+    storage.write_atomic(f"{uri}/uids.npy", uids_npy(row["uid"] for row in kept.select(["uid"]).to_pylist()))
     sizes = run_sql("sizes", kept=kept).to_pylist()
     storage.write_json(f"{uri}/sizes.json", {f"{row['shard']:08d}.tar": row["num_samples"] for row in sizes})
 
 
-def _uids_npy(kept: pa.Table) -> bytes:
+def uids_npy(uids: Iterable[str]) -> bytes:
     """DataComp's subset file: pairs of u8, the halves of the uid, sorted."""
-    uids = (row["uid"] for row in kept.select(["uid"]).to_pylist())
     halves = sorted((int(uid[:16], 16), int(uid[16:], 16)) for uid in uids)
     buffer = io.BytesIO()
     np.save(buffer, np.array(halves, dtype=np.dtype("u8,u8")), allow_pickle=False)

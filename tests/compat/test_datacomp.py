@@ -1,0 +1,52 @@
+"""The subset file and the folder of a snapshot are what DataComp's resharder takes."""
+
+import hashlib
+import io
+import tarfile
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipelines.curation.views import uids_npy
+from pipelines.exporting.command import select_snapshot
+from pipelines.exporting.datacomp import export_datacomp
+from tests.compat.environments import run_reader
+
+
+def texts_and_media(tar_path):
+    """Key -> extension -> text or digest."""
+    samples: dict[str, dict[str, str]] = {}
+    with tarfile.open(tar_path) as tar:
+        for member in tar.getmembers():
+            key, extension = member.name.split(".")
+            data = tar.extractfile(member).read()
+            value = data.decode() if extension == "txt" else hashlib.sha256(data).hexdigest()
+            samples.setdefault(key, {})[extension] = value
+    return samples
+
+
+def test_a_subset_picks_its_samples_out_of_the_folder_of_a_snapshot(mixed, home, tmp_path):
+    made = export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
+    kept = mixed.samples[1::3]
+    (tmp_path / "uids.npy").write_bytes(uids_npy(sample["__key__"] for sample in (*kept, kept[0])))
+    read = run_reader("datacomp", tmp_path / "uids.npy", made["input_dir"], tmp_path / "out", home=home)
+    assert read == {"version": "0.2.31", "sizes": [12] * 5, "read": 60}
+    found = texts_and_media(tmp_path / "out" / "00000000.tar")
+    for members in found.values():
+        members.pop("json")
+    expected = {f"{one['__key__']}-0": {name: one[name] for name in one if name != "__key__"} for one in kept}
+    assert found == expected | {f"{kept[0]['__key__']}-1": expected[f"{kept[0]['__key__']}-0"]}, "a repeat is a weight"
+
+
+def test_the_exported_subset_is_sorted_and_holds_every_uid_once(mixed, tmp_path):
+    export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
+    subset = np.load(io.BytesIO((tmp_path / "all" / "uids.npy").read_bytes()))
+    pairs = subset.tolist()
+    assert pairs == sorted(set(pairs))
+    assert {f"{high:016x}{low:016x}" for high, low in pairs} == {sample["__key__"] for sample in mixed.samples}
+
+
+def test_sidecars_have_the_columns_that_the_blurring_joins_on(mixed):
+    table = pq.read_table(mixed.shards[0].with_suffix(".parquet"))
+    assert {"uid", "url", "key", "status", "width", "height", "sha256"} <= set(table.column_names)
+    assert all(len(uid) == 32 for uid in table["uid"].to_pylist())

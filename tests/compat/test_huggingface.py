@@ -1,0 +1,37 @@
+"""Hugging Face `datasets` reads our shards: as they are where samples are alike, and any corpus through our export."""
+
+import pytest
+
+from pipelines.exporting.command import select_snapshot
+from pipelines.exporting.huggingface import export_huggingface
+from tests.compat.corpus import CAPTIONS
+from tests.compat.environments import HERE, run, run_reader
+
+
+@pytest.mark.parametrize("corpus", ["mixed", "whole"])
+def test_datasets_reads_every_sample_of_an_export_streamed_and_built(corpus, home, tmp_path, request):
+    packed = request.getfixturevalue(corpus)
+    export_huggingface(select_snapshot(packed.layout), str(tmp_path / "out"))
+    read = run_reader("huggingface", "folder", tmp_path / "out", home=home)
+    assert read["version"] == "5.2.0"
+    assert read["features"]["json"] == "Json(decode=True)"
+    assert read["sizes"] == [[48, 48]] * len(packed.having("jpg"))
+    assert read["streamed"] == read["built"]
+    documents = [sample.pop("json") for sample in read["built"]]
+    assert read["built"] == list(packed.samples)
+    languages = [language for document in documents for language in document["texts"]]
+    assert set(languages) == {*CAPTIONS, "eo"}, "no language of a later sample is lost"
+
+
+def test_datasets_reads_bare_tars_whose_samples_have_the_same_parts(whole, home):
+    read = run_reader("huggingface", "tars", *whole.shards, home=home)
+    assert read["streamed"] == read["built"]
+    assert [{name: sample[name] for name in sample if name != "json"} for sample in read["built"]] == list(
+        whole.samples
+    )
+
+
+def test_datasets_refuses_bare_tars_whose_samples_differ_so_that_the_export_is_needed(mixed, home):
+    done = run("huggingface", HERE / "readers" / "huggingface.py", "tars", *mixed.shards, home=home)
+    assert done.returncode
+    assert "don't share the same prefix or the same types" in done.stderr

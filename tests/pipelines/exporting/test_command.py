@@ -1,0 +1,54 @@
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.__main__ import main
+from pipelines.exporting.command import FORMATS, select_snapshot
+from tests.compat.corpus import SmallSource, pack_small
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_a_verb_away_and_says_what_it_wrote(name, packed, tmp_path, capsys):
+    arguments = ["export", "--root", str(packed.root), "--format", name, "--output", str(tmp_path / "out"), "--json"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["output"] == str(tmp_path / "out")
+    assert result["num_samples"] == (4 if name == "open_clip" else 10)
+    assert any((tmp_path / "out").iterdir())
+
+
+def test_the_wids_index_names_shards_where_they_lie(packed, tmp_path):
+    main(["export", "--root", str(packed.root), "--format", "wids", "--output", str(tmp_path / "out")])
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert index["wids_version"] == 1
+    shards = [(one["url"], one["nsamples"], one["filesize"]) for one in index["shardlist"]]
+    assert shards == [(str(p), n, p.stat().st_size) for p, n in zip(packed.shards, (4, 4, 2), strict=True)]
+
+
+def test_the_datacomp_subset_is_sorted_pairs_of_halves(packed, tmp_path):
+    main(["export", "--root", str(packed.root), "--format", "datacomp", "--output", str(tmp_path / "out")])
+    subset = np.load(tmp_path / "out" / "uids.npy")
+    assert subset.dtype == np.dtype("u8,u8")
+    assert [f"{high:016x}{low:016x}" for high, low in subset.tolist()] == sorted(s["__key__"] for s in packed.samples)
+
+
+def test_the_readme_for_datasets_declares_every_part(packed, tmp_path):
+    main(["export", "--root", str(packed.root), "--format", "huggingface", "--output", str(tmp_path / "out")])
+    readme = (tmp_path / "out" / "README.md").read_text()
+    for name, dtype in (("flac", "audio"), ("jpg", "image"), ("json", "json"), ("txt", "string")):
+        assert f"  - name: {name}\n    dtype: {dtype}\n" in readme
+    assert "png" not in readme
+
+
+def test_a_view_is_refused_by_formats_that_mean_whole_shards(packed, tmp_path, capsys):
+    arguments = ["export", "--root", str(packed.root), "--format", "wids", "--view", "v", "--output", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "names whole shards" in capsys.readouterr().err
+
+
+def test_which_of_several_snapshots_must_be_said(packed):
+    pack_small(SmallSource(corpus="other", num_records=2, parts=("it",)), packed.root, samples_per_shard=2)
+    with pytest.raises(ValueError, match="other/v1, small/v1"):
+        select_snapshot(packed.layout)
+    assert select_snapshot(packed.layout, "other").snapshot.corpus == "other"
