@@ -13,14 +13,15 @@ from pipelines.errors import SampleError
 
 MAX_MEDIA_BYTES = 256 << 20
 MAX_IMAGE_PIXELS = 64_000_000
-"""8000 x 8000. A 64 MP image takes 0.3 GB while it is decoded (JPEG) and up to 1.1 GB (animated WebP, GIF to PNG)."""
+"""8000 x 8000. While it is looked at, such an image takes 4 MB (PNG as it came, JPEG of one scan), 0.4 GB (progressive
+JPEG), 0.5 GB (PNG for training, GIF, BMP, TIFF) or 1 GB (WebP, which Pillow holds three times)."""
 MAX_JPEG_SCANS = 100
 """A progressive JPEG has about ten; every further scan walks over all pixels again for a few bytes."""
 MAX_JPEG_SIDE_PIXELS = 65_500
 """What the format can say, less what its encoder keeps for itself."""
 MAX_AUDIO_SECONDS = 600
 MAX_AUDIO_VALUES = 48_000 * MAX_AUDIO_SECONDS * 2
-"""Frames times channels: ten minutes of 48 kHz stereo."""
+"""Frames times channels: ten minutes of 48 kHz stereo. Decoded in blocks of a megabyte."""
 MIN_SAMPLE_RATE_HZ = 1_000
 MAX_SAMPLE_RATE_HZ = 384_000
 MAX_CHANNELS_KEPT = 2
@@ -67,3 +68,10 @@ def check_pixels(width: int, height: int) -> None:
     if width * height > MAX_IMAGE_PIXELS:
         limit = MAX_IMAGE_PIXELS // 1_000_000
         raise SampleError(f"image of {width}x{height} pixels, at most {limit} MP are taken", status="refused")
+
+
+def check_sample_rate(rate_hz: int) -> None:
+    """Refuse what no microphone has."""
+    if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
+        low, high = MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ
+        raise SampleError(f"clip at {rate_hz} Hz, {low} to {high} Hz are taken", status="refused")

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from pipelines.errors import SampleError
+from pipelines.shards.media.bounds import check_sample_rate
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -85,6 +86,8 @@ def check_riff(data: bytes) -> None:
     position = 12
     while position + 8 <= len(data):
         kind, size = struct.unpack_from("<4sI", data, position)
+        if kind == b"fmt " and len(data) >= position + 16:  # libsndfile holds rates in 31 bits, and its reason is none
+            check_sample_rate(struct.unpack_from("<I", data, position + 12)[0])
         is_cut = position + 8 + size > len(data) and size not in _UNSAID
         if is_cut and (kind == b"data" or data[8:12] == b"WEBP"):
             there = len(data) - position - 8

@@ -84,9 +84,11 @@ def _from_others(data: bytes, header: Header, size: tuple[int, int]) -> Image.Im
         colours = with_eight_bits(image)
         if colours.mode == "CMYK":
             return _resized(colours, size)
-        if not colours.has_transparency_data:
-            return _resized(colours.convert("RGB"), size)
-        small = _resized(colours.convert("RGBA"), size)  # colours weighted by their alpha
+        mode = "RGBA" if colours.has_transparency_data else "RGB"
+        # To convert is to copy, also where there is nothing to convert. Colours are weighted by their alpha.
+        small = _resized(colours if colours.mode == mode else colours.convert(mode), size)
+    if mode == "RGB":
+        return small
     ground = Image.new("RGBA", size, (255, 255, 255, 255))
     return Image.alpha_composite(ground, small).convert("RGB")
 

@@ -59,9 +59,7 @@ def _check_header(file: _Stream, *, is_mixed: bool) -> None:
     most = bounds.MAX_CHANNELS_MIXED if is_mixed else bounds.MAX_CHANNELS_KEPT
     if file.channels > most:
         raise SampleError(f"clip has {file.channels} channels, 1 to {most} are taken", status="refused")
-    low, high = bounds.MIN_SAMPLE_RATE_HZ, bounds.MAX_SAMPLE_RATE_HZ
-    if not low <= file.samplerate <= high:
-        raise SampleError(f"clip at {file.samplerate} Hz, {low} to {high} Hz are taken", status="refused")
+    bounds.check_sample_rate(file.samplerate)
 
 
 def _as_it_came(data: bytes, file: _Stream, profile: MediaProfile) -> StoredAudio:
