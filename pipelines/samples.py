@@ -149,15 +149,29 @@ class Identity:
     """32 hex digits from content and source reference: the tar key, the join key, stable across re-packing."""
     content_id: str
     """32 hex digits from media and texts alone: one content found in two sources has one id and two references."""
-    image_sha256: str | None
-    """Of the bytes as they came."""
-    audio_sha256: str | None
+    media: "MediaDigests"
 
 
-def identify(record: Record, *, corpus: str) -> Identity:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaDigests:
+    """sha256 of a record's media as they came; none where it has no such part."""
+
+    image: str | None
+    audio: str | None
+
+
+def digest_media(record: Record) -> MediaDigests:
+    """The costly half of an identity."""
+    return MediaDigests(
+        image=sha256(record.image) if record.image is not None else None,
+        audio=sha256(record.audio) if record.audio is not None else None,
+    )
+
+
+def identify(record: Record, *, corpus: str, media: MediaDigests | None = None) -> Identity:
     """The ids of a record in a corpus; its texts hold no NUL."""
-    image = sha256(record.image) if record.image is not None else None
-    audio = sha256(record.audio) if record.audio is not None else None
+    media = media or digest_media(record)
+    image, audio = media.image, media.audio
     named = {"corpus": corpus, "name": record.reference.name}
     content: dict[str, object] = {"image": image, "audio": audio, "texts": dict(record.texts)}
     if record.captions:
@@ -166,8 +180,7 @@ def identify(record: Record, *, corpus: str) -> Identity:
     return Identity(
         uid=digest_of({**named, **content})[:32],
         content_id=sha256("\0".join((image or "", audio or "", *texts, "", *record.captions)).encode())[:32],
-        image_sha256=image,
-        audio_sha256=audio,
+        media=media,
     )
 
 

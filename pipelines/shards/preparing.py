@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import SampleError
-from pipelines.samples import Download, Identity, Record, Reference, canonical_json, identify, sha256
+from pipelines.samples import Download, Identity, MediaDigests, Record, Reference, canonical_json, identify, sha256
 from pipelines.shards.media import (
     ORIGINAL,
     MediaProfile,
@@ -32,12 +32,14 @@ class Prepared:
     downloads: tuple[Download, ...] = ()
 
 
-def prepare(record: Record, *, corpus: str, profile: MediaProfile = ORIGINAL) -> Prepared:
+def prepare(
+    record: Record, *, corpus: str, profile: MediaProfile = ORIGINAL, media: MediaDigests | None = None
+) -> Prepared:
     """Check and convert one record; `SampleError` where it may not enter a shard."""
     if not record.modalities:
         raise SampleError(f"{record.reference.name}: no image, no clip and no caption.", status="refused")
     _check_texts(record)
-    identity = identify(record, corpus=corpus)
+    identity = identify(record, corpus=corpus, media=media)
     image = store_image(record.image, profile=profile) if record.image is not None else None
     audio = store_audio(record.audio, profile=profile) if record.audio is not None else None
     return Prepared(
@@ -70,7 +72,11 @@ def printable(text: str) -> str:
 def _check_texts(record: Record) -> None:
     """UTF-8 without NUL and of a sane size, or no foreign reader can be promised the sample."""
     words = (record.language, record.voice, record.license, record.source, record.url, record.reference.group)
-    for text in (*record.texts, *record.texts.values(), *record.captions, *words, *record.tags, record.reference.name):
+    texts = (*record.texts, *record.texts.values(), *record.captions, *words, *record.tags, record.reference.name)
+    together = "".join(texts)
+    if "\0" not in together and len(together) <= MAX_TEXT_CHARACTERS and together.isascii():
+        return  # nearly all; the others are looked at one by one
+    for text in texts:
         if "\0" in text:
             raise SampleError(f"text with a NUL character: {text[:40]!r}", status="refused")
         if len(text) > MAX_TEXT_CHARACTERS:
@@ -158,17 +164,17 @@ def _media_columns(
     """`sha256` is of the bytes as they came, `sha256_stored` of those in the tar: of the image, else of the clip."""
     columns: dict[str, object] = {}
     if audio is not None:
-        stored = identity.audio_sha256 if audio.data is record.audio else sha256(audio.data)
+        stored = identity.media.audio if audio.data is record.audio else sha256(audio.data)
         columns |= {
             "duration_seconds": audio.duration_seconds,
             "sample_rate_hz": audio.sample_rate_hz,
             "audio_extension": audio.extension,
             "audio_sha256": stored,
-            "sha256": identity.audio_sha256,
+            "sha256": identity.media.audio,
             "sha256_stored": stored,
         }
     if image is not None:
-        stored = identity.image_sha256 if image.data is record.image else sha256(image.data)
+        stored = identity.media.image if image.data is record.image else sha256(image.data)
         columns |= {
             "width": image.width,
             "height": image.height,
@@ -178,7 +184,7 @@ def _media_columns(
             "face_bboxes": _boxes(record, image),
             "image_extension": image.extension,
             "image_sha256": stored,
-            "sha256": identity.image_sha256,
+            "sha256": identity.media.image,
             "sha256_stored": stored,
         }
     return columns

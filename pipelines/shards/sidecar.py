@@ -79,7 +79,13 @@ class Rows:
         return pa.Table.from_batches(self._batches, schema=SIDECAR).combine_chunks()
 
     def _batch(self) -> None:
-        columns = [pa.array([row.get(one.name) for row in self._rows], one.type) for one in SIDECAR]
+        named = set().union(*self._rows)  # an image-text corpus has no use for the columns of sound
+        columns = [
+            pa.array([row.get(one.name) for row in self._rows], one.type)
+            if one.name in named
+            else pa.nulls(len(self._rows), one.type)
+            for one in SIDECAR
+        ]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=SIDECAR))
         self._rows.clear()
 

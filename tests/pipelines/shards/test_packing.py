@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 from pipelines.errors import ShardError, SourceError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
+from pipelines.shards import packing
 from pipelines.shards.media import MediaProfile
 from pipelines.shards.packing import PackingConfig, num_shards, pack, snapshot_digest
 from pipelines.shards.reading import read_sidecars
@@ -26,6 +27,7 @@ PACKS = """
 import sys
 from pathlib import Path
 from pipelines.layout import Layout
+from pipelines.shards import packing
 from pipelines.shards.media import MediaProfile
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.sources.folder import open_folder
@@ -63,6 +65,13 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_number_of_workers(tiny
         config = PackingConfig(samples_per_shard=5, num_workers=num_workers)
         pack(open_folder(tiny_corpus, corpus="tiny"), layout=Layout(str(tmp_path / name)), config=config)
     assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_digests_made_on_a_spare_core_change_nothing(tiny_corpus: Path, tmp_path: Path, monkeypatch):
+    for name, cores in (("one", 1), ("four", 4)):
+        monkeypatch.setattr(packing, "num_cores", lambda cores=cores: cores)
+        pack(open_folder(tiny_corpus, corpus="tiny"), layout=Layout(str(tmp_path / name)), config=SMALL)
+    assert content(tmp_path / "one") == content(tmp_path / "four")
 
 
 def test_packing_again_writes_nothing_and_reports_the_same(tiny_corpus: Path, tmp_path: Path):
