@@ -29,7 +29,8 @@ class _Host:
     free: list[int]
     serial: asyncio.Lock = field(default_factory=asyncio.Lock)
     not_before: float = 0.0
-    used_since: float = 0.0
+    shared_at: float = 0.0
+    """When a slot was left to another process last, or the host was idle."""
     num_users: int = 0
 
 
@@ -49,6 +50,8 @@ class HostLimits:
         `TimeoutError` where others keep the host busy, or it asked to be left alone, for longer than the policy waits.
         """
         state = self._state(host)
+        if not state.num_users:
+            state.shared_at = time.monotonic()
         state.num_users += 1
         try:
             async with state.permits:
@@ -89,13 +92,12 @@ class HostLimits:
         slot = self._try_slot(host, state, only)
         if slot is None:
             slot = await self._wait_for_slot(host, state, only)
-        if len(state.free) == self._policy.per_host - 1:
-            state.used_since = time.monotonic()
         try:
             yield
         finally:
             self._locks.unlock(host, slot)
             if self._must_share(host, state):
+                state.shared_at = time.monotonic()
                 asyncio.get_running_loop().call_later(_REST_SECONDS, state.free.append, slot)
             else:
                 state.free.append(slot)
@@ -121,7 +123,7 @@ class HostLimits:
             self._locks.stop_wanting(host)
 
     def _must_share(self, host: str, state: _Host) -> bool:
-        return time.monotonic() - state.used_since > _SHARE_SECONDS and self._locks.is_wanted(host)
+        return time.monotonic() - state.shared_at > _SHARE_SECONDS and self._locks.is_wanted(host)
 
     async def _pause_is_over(self, host: str, state: _Host) -> None:
         while (seconds := self._earliest(host, state) - time.time()) > 0:

@@ -97,19 +97,21 @@ class Visitor:
         for attempt in itertools.count(1):
             answer = await self._follow(target, request)
             num_asked += answer.was_asked
-            may_help = answer.outcome.is_retried and answer.was_asked and attempt < self._policy.num_attempts
-            if not (may_help and await self._back_off(answer, attempt)):
+            if not (answer.outcome.is_retried and answer.was_asked):
                 break
+            seconds = self._seconds_to_wait(answer, attempt)
+            if attempt == self._policy.num_attempts or seconds > self._policy.max_wait_seconds:
+                break
+            await asyncio.sleep(seconds)
         return answer, num_asked
 
-    async def _back_off(self, answer: Answer, attempt: int) -> bool:
-        """Wait as the host said, else longer each time; false where that is too long."""
+    def _seconds_to_wait(self, answer: Answer, attempt: int) -> float:
+        """What the host said, which then holds for all of its URLs; else longer each time."""
         said = answer.retry_after_seconds if answer.http_status in (429, 503) else None
         if said is None:
-            await asyncio.sleep(self._policy.backoff_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
-            return True
+            return self._policy.backoff_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)
         self._hosts.pause(answer.host, said)
-        return said <= self._policy.max_wait_seconds
+        return said
 
     async def _follow(self, target: Target, request: Request) -> Answer:
         """One attempt: every hop is checked like a first one."""
