@@ -90,8 +90,10 @@ def _local_files(location: str, suffixes: tuple[str, ...]) -> Iterator[DataFile]
     elif _MAGIC.intersection(location):
         base = Path(_plain_part(str(path.absolute())) or "/")
         for file in base.glob(str(path.absolute().relative_to(base))):
-            if file.is_file() and not file.is_symlink() and file.name.lower().endswith(suffixes):
-                yield _local_file(file, str(file.relative_to(base)))
+            name = str(file.relative_to(base))
+            is_plain = file.is_file() and not file.is_symlink() and not _is_hidden(name)
+            if is_plain and name.lower().endswith(suffixes):
+                yield _local_file(file, name)
     else:
         raise SourceError(f"{location}: no such file or folder. Name a file, a folder or a pattern such as *.parquet.")
 
@@ -114,8 +116,7 @@ def _remote_files(location: str, suffixes: tuple[str, ...]) -> Iterator[DataFile
         return
     for name, info in found.items():
         relative = name[len(base) :].lstrip("/")
-        is_hidden = any(part.startswith(".") for part in relative.split("/"))
-        if info["type"] == "file" and name.lower().endswith(suffixes) and not is_hidden:
+        if info["type"] == "file" and name.lower().endswith(suffixes) and not _is_hidden(relative):
             yield _remote_file(filesystem, info, relative)
 
 
@@ -125,6 +126,10 @@ def _remote_file(filesystem: Any, info: dict[str, Any], name: str) -> DataFile:
     return DataFile(
         uri=filesystem.unstrip_protocol(info["name"]), name=name, num_bytes=size, version=f"{size}-{version}"
     )
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _plain_part(pattern: str) -> str:
