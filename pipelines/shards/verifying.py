@@ -1,22 +1,25 @@
-"""Are the shards what their stats and sidecars say? Reads every byte once and names what to remove."""
+"""Are the shards what their stats, sidecars and plan say? Says of everything that is wrong how to mend it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+from numpy.typing import NDArray
 
 from pipelines import storage
 from pipelines.errors import ShardError
 from pipelines.layout import Layout
 from pipelines.parallel import map_shards
 from pipelines.samples import Snapshot
+from pipelines.shards.checking import Checked, CheckTask, check_shard
 from pipelines.shards.planning import Plan, read_plan
-from pipelines.shards.reading import read_members
-from pipelines.shards.sidecar import MEMBERS, SIDECAR, SUCCESS
-from pipelines.shards.snapshots import missing_shards, read_stats
-from pipelines.shards.tar import BLOCK_BYTES, header
+from pipelines.shards.snapshots import missing_shards
+
+_MEND = "Run verify --repair, then pack again."
+_SHARD_SUFFIXES = (".tar", ".parquet", "_stats.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,123 +30,130 @@ class VerifyReport:
     num_samples: int
     problems: tuple[str, ...]
     """One line each: which file, what is wrong, what to do. Empty where all is well."""
+    removable: tuple[str, ...]
+    """Files that `repair` may remove: of shards that do not verify, or that no plan knows."""
+    num_missing: int
+    """Planned shards that are not there."""
+    identities: "Identities"
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Checked:
-    uids: tuple[str, ...]
-    source_rows: tuple[int, ...]
-    problems: tuple[str, ...]
+class Identities:
+    """Of all samples: uid (two halves) and what it stands for (two halves), sorted by uid."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
-    layout: Layout
-    snapshot: Snapshot
-    shard: int
-
-    def __str__(self) -> str:
-        return f"shard {self.shard:08d} of {self.snapshot}"
+    uids: NDArray[np.uint64]
+    """(n, 2)."""
+    contents: NDArray[np.uint64]
+    """(n, 2)."""
 
 
 def verify(layout: Layout, snapshot: Snapshot, *, num_workers: int = 1) -> VerifyReport:
-    """Digests, offsets, counts, and uids that are unique over the snapshot; `ShardError` where nothing was packed."""
+    """Digests, offsets, counts, the plan's rows, and uids that are unique; `ShardError` where nothing was packed."""
     start = time.monotonic()
     plan = read_plan(layout, snapshot)
     if plan is None:
         raise ShardError(f"{snapshot}: not packed under {layout.root}. Run: python -m pipelines pack.")
     missing = missing_shards(layout, snapshot, plan)
-    tasks = [
-        _Task(layout=layout, snapshot=snapshot, shard=shard) for shard in range(plan.num_shards) if shard not in missing
-    ]
-    checked = map_shards(_check_shard, tasks, num_workers=num_workers, what=f"verify {snapshot}")
+    lacking = frozenset(missing)
+    tasks = (
+        CheckTask(
+            layout=layout,
+            snapshot=snapshot,
+            shard=shard,
+            planned=plan.shards[shard] if shard < len(plan.shards) else None,
+        )
+        for shard in range(plan.num_shards)
+        if shard not in lacking
+    )
+    checked = map_shards(
+        check_shard, tasks, total=plan.num_shards - len(missing), num_workers=num_workers, what=f"verify {snapshot}"
+    )
+    unplanned = _unplanned(layout, snapshot, plan)
+    identities = _identities(checked)
     problems = [f"{layout.stats(snapshot, shard)}: missing. Pack {snapshot} again." for shard in missing]
-    problems += [problem for one in checked for problem in one.problems]
-    problems += [*_repeated(checked, snapshot), *_unplanned(layout, snapshot, plan)]
-    if not missing:
-        problems += _uncovered(checked, plan, layout.plan(snapshot))
+    problems += [f"{problem} {_MEND}" for one in checked for problem in one.problems]
+    problems += [*_repeated_uids(identities, snapshot), *_repeated_rows(checked, snapshot)]
+    problems += [f"{uri}: not in the plan of {plan.num_shards} shards. {_MEND}" for uri in unplanned]
     return VerifyReport(
         snapshot=snapshot,
-        num_samples=sum(len(one.uids) for one in checked),
+        num_samples=len(identities.uids),
         problems=tuple(problems),
+        removable=(*dict.fromkeys(uri for one in checked for uri in one.broken), *unplanned),
+        num_missing=len(missing),
+        identities=identities,
         seconds=time.monotonic() - start,
     )
 
 
-def _check_shard(task: _Task) -> _Checked:
-    """One shard; whatever cannot be read is a problem too, not the end of the check."""
-    stats_uri = task.layout.stats(task.snapshot, task.shard)
-    try:
-        table = storage.read_table(task.layout.sidecar(task.snapshot, task.shard))
-        if not table.schema.equals(SIDECAR):
-            raise ShardError(f"{task.layout.sidecar(task.snapshot, task.shard)}: has other columns than a sidecar.")
-        problems = list(_problems(task, table))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        return _Checked(uids=(), source_rows=(), problems=(f"{task}: {error}. Remove {stats_uri} and pack again.",))
-    rows = table.filter(pc.field("status") == SUCCESS)
-    return _Checked(
-        uids=tuple(str(uid) for uid in rows["uid"].to_pylist()),
-        source_rows=tuple(table["source_row"].to_numpy().tolist()),
-        problems=tuple(f"{problem} Remove {stats_uri} and pack again." for problem in problems),
-    )
-
-
-def _problems(task: _Task, table: pa.Table) -> Iterator[str]:
-    stats = read_stats(task.layout, task.snapshot, task.shard)
-    tar, sidecar = task.layout.tar(task.snapshot, task.shard), task.layout.sidecar(task.snapshot, task.shard)
-    for uri, expected in ((tar, stats["tar_sha256"]), (sidecar, stats.get("sidecar_sha256"))):
-        found = storage.file_sha256(uri)
-        if found != expected:
-            yield f"{uri}: its sha256 is {found[:12]}..., its stats say {str(expected)[:12]}..."
-    num_samples = len(table.filter(pc.field("status") == SUCCESS))
-    if (len(table), num_samples) != (stats["count"], stats["successes"]):
-        yield (
-            f"{sidecar}: {num_samples} samples in {len(table)} rows, its stats say {stats['successes']} in "
-            f"{stats['count']}."
-        )
-    yield from _misplaced(tar, table)
-
-
-def _misplaced(tar: str, table: pa.Table) -> Iterator[str]:
-    """Members whose header is not where the sidecar says it is; the first of a shard is enough."""
-    expected = [
-        (row[f"{member}_offset"] - BLOCK_BYTES, header(f"{row['uid']}.{extension}", row[f"{member}_size"]))
-        for row in table.to_pylist()
-        for member in MEMBERS
-        if row[f"{member}_offset"] is not None
-        for extension in [_extension(row, member)]
+def contradictions(reports: Sequence[VerifyReport]) -> list[str]:
+    """A uid that stands for different media in two snapshots of one corpus: the first of each pair of snapshots."""
+    pairs = combinations(reports, 2)
+    return [
+        f"{one.snapshot}, {other.snapshot}: uid {uid} stands for different media in the two. One of them was not "
+        "written by pack: remove that snapshot and pack again."
+        for one, other in pairs
+        if one.snapshot.corpus == other.snapshot.corpus and (uid := _contradiction(one, other))
     ]
-    found = read_members(tar, [(offset, BLOCK_BYTES) for offset, _ in expected])
-    for (offset, block), data in zip(expected, found, strict=True):
-        if data != block:
-            name = block[:100].rstrip(b"\0").decode()
-            yield f"{tar}: {name} is not at {offset}, where its sidecar says."
-            return
 
 
-def _extension(row: dict[str, object], member: str) -> str:
-    return str(row.get(f"{member}_extension") or {"text": "txt", "json": "json"}[member])
+def repair(layout: Layout, report: VerifyReport) -> tuple[str, ...]:
+    """Remove what does not verify, stats first, and nothing else; what was removed. `pack` then builds it again."""
+    order = sorted(report.removable, key=lambda uri: (not uri.endswith(_SHARD_SUFFIXES[-1]), uri))
+    with storage.exclusive(layout.shards(report.snapshot), what=f"verify --repair {report.snapshot}"):
+        for uri in order:
+            storage.remove(uri)
+    return tuple(order)
 
 
-def _repeated(checked: list[_Checked], snapshot: Snapshot) -> Iterator[str]:
-    seen: set[str] = set()
-    for uid in (uid for one in checked for uid in one.uids):
-        if uid in seen:
-            yield f"{snapshot}: uid {uid} stands more than once. Its source lists one record twice: mend it."
-        seen.add(uid)
+def _unplanned(layout: Layout, snapshot: Snapshot, plan: Plan) -> list[str]:
+    folder = layout.shards(snapshot)
+    return [
+        f"{folder}/{name}"
+        for name in storage.names(folder)
+        for suffix in _SHARD_SUFFIXES
+        if name.endswith(suffix)
+        and (number := name.removesuffix(suffix)).isdecimal()
+        and int(number) >= plan.num_shards
+    ]
 
 
-def _unplanned(layout: Layout, snapshot: Snapshot, plan: Plan) -> Iterator[str]:
-    planned = {f"{shard:08d}.tar" for shard in range(plan.num_shards)}
-    for name in storage.names(layout.shards(snapshot), ".tar"):
-        if name not in planned:
-            yield f"{layout.shards(snapshot)}/{name}: not in the plan of {plan.num_shards} shards. Remove it."
+def _identities(checked: Sequence[Checked]) -> Identities:
+    uids = np.frombuffer(b"".join(one.uids for one in checked), ">u8").reshape(-1, 2)
+    contents = np.frombuffer(b"".join(one.contents for one in checked), ">u8").reshape(-1, 2)
+    order = np.lexsort((uids[:, 1], uids[:, 0]))
+    return Identities(uids=uids[order].astype(np.uint64), contents=contents[order].astype(np.uint64))
 
 
-def _uncovered(checked: list[_Checked], plan: Plan, uri: str) -> Iterator[str]:
-    checked = checked[: len(plan.shards)]  # later ones hold records of these that were tried again
-    num_rows = sum(len(one.source_rows) for one in checked)
-    num_distinct = len({row for one in checked for row in one.source_rows})
-    if not num_rows == num_distinct == plan.num_references:
-        yield f"{uri}: plans {plan.num_references} records, the sidecars hold {num_distinct} in {num_rows} rows."
+def _repeated_uids(identities: Identities, snapshot: Snapshot) -> Iterator[str]:
+    same = (identities.uids[1:] == identities.uids[:-1]).all(axis=1)
+    if same.any():
+        more = f" ({int(same.sum())} such uids)" if same.sum() > 1 else ""
+        yield (
+            f"{snapshot}: uid {_uid(identities.uids[int(np.argmax(same))])} stands more than once{more}. "
+            "Its source lists one record twice, or a shard was copied by hand: mend it, then pack again."
+        )
+
+
+def _repeated_rows(checked: Sequence[Checked], snapshot: Snapshot) -> Iterator[str]:
+    """A record that was tried again must have failed before."""
+    rows = np.sort(np.concatenate([one.source_rows for one in checked])) if checked else np.zeros(0, np.int64)
+    again = rows[1:][rows[1:] == rows[:-1]]
+    if len(again):
+        where = [one.shard for one in checked if again[0] in one.source_rows]
+        yield (
+            f"{snapshot}: row {again[0]} of its source is a sample in {len(where)} shards "
+            f"({', '.join(f'{shard:08d}' for shard in where)}). Remove the stats of the last of them and pack again."
+        )
+
+
+def _contradiction(one: VerifyReport, other: VerifyReport) -> str:
+    """The first uid of both with different contents."""
+    keys: list[Any] = [np.ascontiguousarray(report.identities.uids).view("u8,u8").ravel() for report in (one, other)]
+    _, first, second = np.intersect1d(keys[0], keys[1], return_indices=True)
+    differ = (one.identities.contents[first] != other.identities.contents[second]).any(axis=1)
+    return _uid(one.identities.uids[first[int(np.argmax(differ))]]) if differ.any() else ""
+
+
+def _uid(halves: NDArray[np.uint64]) -> str:
+    return f"{int(halves[0]):016x}{int(halves[1]):016x}"
