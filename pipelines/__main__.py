@@ -8,6 +8,7 @@ from pipelines.verbs import run_verb
 VERBS: dict[str, tuple[str, str]] = {
     "pack": ("pipelines.shards.command", "records into shards"),
     "verify": ("pipelines.shards.verify_command", "every shard against its index and digest"),
+    "find": ("pipelines.shards.find_command", "where a record is, and who else has the same content"),
     "measure": ("pipelines.signals.command", "signals, only what is missing"),
     "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
     "diff": ("pipelines.curation.diff_command", "what changed between two views"),

@@ -42,6 +42,8 @@ def _lines(result: Mapping[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "".join(f"\n- {_shown(item)}" for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -32,7 +32,7 @@ def test_damage_ends_verify_with_one_line_and_exit_code_1(tiny_snapshot, capsys:
     [
         (["pack", "--root", "r", "--corpus", "no-such-corpus"], "neither a corpus of the catalog nor a folder"),
         (["pack", "--root", "r", "--corpus", "openmoji", "--snapshot", "0"], "is at snapshot 17.0.0-"),
-        (["pack", "--root", "r", "--corpus", "openmoji", "--workers", "0"], "num_workers = 0"),
+        (["pack", "--root", "r", "--corpus", "openmoji", "--workers", "-1"], "num_workers = -1"),
         (["verify", "--root", "nowhere"], "nothing was packed as anything"),
     ],
 )
