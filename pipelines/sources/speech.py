@@ -6,7 +6,6 @@ voice variants are repeatable. Ours leave all four out and differ in pitch, leng
 
 import atexit
 import ctypes
-import io
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from pipelines.errors import SampleError, SourceError
+from pipelines.shards.media import encode_flac
 
 RATE_HZ = 16_000
 _SYNCHRONOUS = 2
@@ -83,9 +82,7 @@ def say(text: str, voice: Voice) -> bytes:
         raise SampleError(f"{text!r}: espeak-ng says nothing in {voice}.")
     # Through floats: soxr dithers 16-bit output, with another seed in every process.
     resampled = soxr.resample(wave.astype(np.float32), engine.rate_hz, RATE_HZ)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.rint(resampled).clip(-32768, 32767).astype(np.int16), RATE_HZ, format="FLAC")
-    return buffer.getvalue()
+    return encode_flac(np.rint(resampled).clip(-32768, 32767).astype(np.int16), RATE_HZ)
 
 
 class _Engine:

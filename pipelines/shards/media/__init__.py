@@ -8,7 +8,7 @@ from pipelines.shards.media.bounds import MAX_AUDIO_SECONDS, MAX_AUDIO_VALUES, M
 from pipelines.shards.media.images import store_image
 from pipelines.shards.media.orientation import turned_boxes
 from pipelines.shards.media.profile import ORIGINAL, MediaProfile, StoredAudio, StoredImage
-from pipelines.shards.media.sound import store_audio, to_flac
+from pipelines.shards.media.sound import encode_flac, store_audio, to_flac
 
 __all__ = [
     "MAX_AUDIO_SECONDS",
@@ -19,6 +19,7 @@ __all__ = [
     "MediaProfile",
     "StoredAudio",
     "StoredImage",
+    "encode_flac",
     "store_audio",
     "store_image",
     "to_flac",

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from pipelines.errors import SampleError
-from pipelines.shards.media import MediaProfile, bounds, store_audio, to_flac
+from pipelines.shards.media import MediaProfile, bounds, encode_flac, store_audio, to_flac
 from tests.media_files import RATE_HZ, clip, flipped, heard, picture, sound
 
 TRAIN = MediaProfile(name="train")
@@ -146,3 +146,13 @@ def test_a_header_check_keeps_flac_and_its_duration():
     data = clip("FLAC", frames=5000)
     stored = store_audio(data, profile=MediaProfile(check="header"))
     assert (stored.data, stored.duration_seconds) == (data, 5000 / RATE_HZ)
+
+
+def test_what_was_encoded_here_is_stored_as_if_it_had_been_decoded():
+    wave = np.random.default_rng(0).integers(-9999, 9999, 5000).astype(np.int16)
+    data = encode_flac(wave, RATE_HZ)
+    at_once = store_audio(data)
+    encode_flac(wave[:10], RATE_HZ)
+    assert at_once == store_audio(data)
+    assert np.array_equal(heard(data, "int16")[:, 0], wave)
+    assert store_audio(encode_flac(wave, RATE_HZ), profile=TRAIN).sample_rate_hz == 16_000
