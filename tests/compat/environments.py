@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,18 @@ def _commands(folder: Path, requirements: Path) -> list[list[str]]:
 
 def run_reader(name: str, *arguments: object, environment: str = "", home: Path) -> Any:
     """What `readers/<name>.py` prints as JSON on its last line, run by the environment's own interpreter."""
-    done = run(environment or name, HERE / "readers" / f"{name}.py", *arguments, home=home)
+    return _printed(HERE / "readers" / f"{name}.py", arguments, environment or name, home)
+
+
+def run_writer(name: str, *arguments: object, environment: str = "", home: Path) -> Any:
+    """The same of `writers/<name>.py`."""
+    return _printed(HERE / "writers" / f"{name}.py", arguments, environment or name, home)
+
+
+def _printed(script: Path, arguments: Sequence[object], environment: str, home: Path) -> Any:
+    done = run(environment, script, *arguments, home=home)
     if done.returncode:
-        raise AssertionError(f"{name}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")
+        raise AssertionError(f"{script.name}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
