@@ -97,8 +97,8 @@ def absolute(uri: str) -> str:
 
 
 def _samples(layout: Layout, snapshot: Snapshot, shard: int) -> tuple[PackedSample, ...]:
-    table = read_sidecar(layout, snapshot, shard)
-    rows = table.filter(pc.field("status") == SUCCESS).select(list(_COLUMNS)).to_pylist()
+    table = read_sidecar(layout, snapshot, shard, list(_COLUMNS))
+    rows = table.filter(pc.field("status") == SUCCESS).to_pylist()
     return tuple(sorted((_sample(row) for row in rows), key=lambda sample: sample.start))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_energon_reads_every_sample_of_a_mixed_corpus_crude(mixed, exported, hom
     read = run_reader("energon", exported, "crude", home=home)
     assert read["version"] == "7.4.1"
     assert read["samples"] == list(mixed.samples)
+
+
+def test_energon_leaves_out_what_a_view_drops_or_holds_out(mixed, home, tmp_path):
+    keys = [sample["__key__"] for sample in mixed.samples]
+    splits = dict.fromkeys(keys[5:40], "train") | dict.fromkeys(keys[10:15], "held_out_concept")
+    export_energon(replace(select_snapshot(mixed.layout), splits=splits), str(tmp_path / "out"))
+    read = run_reader("energon", tmp_path / "out", "crude", home=home)
+    assert read["samples"] == list(mixed.samples[5:10] + mixed.samples[15:40])
+    done = run("energon", *COMMAND, "lint", tmp_path / "out", *CAPTIONING, home=home)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_energon_reads_every_pair_as_a_captioning_sample(mixed, exported, home):

@@ -83,6 +83,10 @@ def test_every_image_that_was_downloaded_is_packed_with_caption_url_and_uid(digi
         assert row["image"] == sha256(members["jpg"])
         assert row["text"] == " ".join(members["txt"].decode().split()) == " ".join(document["caption"].split())
         assert row["url"] == document["url"]
+        original = row["document"]["original_data"]
+        assert {name: original[name] for name in ("uid", "sha256", "status")} == {
+            name: document[name] for name in ("uid", "sha256", "status")
+        }
         assert (row["width"], row["height"]) == (document["width"], document["height"])
     originals = sorted(int(str(row["url"]).rpartition("/")[2].partition(".")[0]) for row in rows)
     assert originals == usable

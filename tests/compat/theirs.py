@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.layout import Layout
 from pipelines.shards.packing import PackingConfig, pack
-from pipelines.shards.reading import read_shard
+from pipelines.shards.reading import read_raw, read_shard
 from pipelines.sources.source import Source
 
 Given = tuple[str, dict[str, bytes]]
@@ -28,15 +28,17 @@ def write_given(folder: Path, samples: Sequence[Given]) -> Path:
 
 
 def packed_rows(source: Source, root: Path) -> list[dict[str, object]]:
-    """Pack a source; per record, in order: its row, with digests of the media that are read back."""
+    """Pack a source; per record, in order: its row, digests of the media that are read back, and its `document`."""
     layout = Layout(str(root))
     report = pack(source, layout=layout, config=PackingConfig(samples_per_shard=9, num_workers=1))
     assert report.num_by_status == {"success": report.num_samples}, report.num_by_status
     rows = []
     for shard in range(report.num_shards):
+        raw = dict(read_raw(layout, report.snapshot, shard))
         for sample in read_shard(layout, report.snapshot, shard):
+            document = {"document": json.loads(raw[sample.uid]["json"])}
             digests = {"image": sha256(sample.image), "audio": sha256(sample.audio)}
-            rows.append(sample.row | digests | {"text": sample.text})
+            rows.append(sample.row | digests | document | {"text": sample.text})
     return rows
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.exporting.command import FORMATS, select_snapshot
+from pipelines.shards.reading import read_sidecars
 from tests.compat.corpus import SmallSource, pack_small
 
 
@@ -52,3 +53,22 @@ def test_which_of_several_snapshots_must_be_said(packed):
     with pytest.raises(ValueError, match="other/v1, small/v1"):
         select_snapshot(packed.layout)
     assert select_snapshot(packed.layout, "other").snapshot.corpus == "other"
+
+
+@pytest.mark.slow
+def test_a_view_gives_its_own_subset(tiny_snapshot, tmp_path, capsys):
+    root = ["--root", tiny_snapshot[0].root]
+    policy = tmp_path / "small.sql"
+    policy.write_text("select uid, language = 'fr' as french from samples")
+    assert main(["measure", *root]) == 0
+    assert main(["curate", *root, "--policy", str(policy), "--view", "mine", "--json"]) == 0
+    curated = json.loads(capsys.readouterr().out.splitlines()[-1])
+    for name in ("datacomp", "energon"):
+        assert main(["export", *root, "--view", "mine", "--format", name, "--output", str(tmp_path / name)]) == 0
+    table = read_sidecars(*tiny_snapshot)
+    english = {row["uid"] for row in table.select(["uid", "language"]).to_pylist() if row["language"] == "en"}
+    subset = {f"{high:016x}{low:016x}" for high, low in np.load(tmp_path / "datacomp" / "uids.npy").tolist()}
+    assert subset <= english
+    assert len(subset) == curated["num_kept"] > 0
+    excluded = json.loads((tmp_path / "energon" / ".nv-meta" / "split.yaml").read_text())["exclude"]
+    assert {name.rpartition("/")[2] for name in excluded} >= set(table["uid"].to_pylist()) - english
