@@ -62,6 +62,8 @@ IMAGE = (
         "variance of the 4-neighbour Laplacian of luma, inside the border", "Pech-Pacheco et al. 2000"),
     _is("entropy", _F32, "bits", (0, 8), "of the 256-level histogram of luma", "Shannon 1948"),
     _share("alpha_share", "share of pixels that are not opaque; the other figures are of the image on white"),
+    _is("jpeg_quality", _I32, "", (1, 100), "the setting of libjpeg whose luminance table is nearest to that of the stored "
+        "file; null for other formats", "ITU-T T.81 Annex K, as libjpeg scales it"),
     _flag("is_blank", "luma and both opponent colours deviate by less than one grey level"),
 )
 

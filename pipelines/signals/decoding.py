@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipelines.errors import ShardError, SignalError
 from pipelines.shards.decoding import decode_picture, decode_sound
+from pipelines.signals.jpeg import decode_jpeg, jpeg_quality
 from pipelines.signals.spectra import Spectrum, spectrum_of
 
 
@@ -22,6 +23,8 @@ class Picture:
     """(height, width), ITU-R BT.601 luma of the coded values."""
     alpha_share: float = 0.0
     """Share of pixels that were not opaque."""
+    jpeg_quality: int | None = None
+    """1 to 100, of the stored file; None where it is no JPEG."""
 
     @property
     def num_bytes(self) -> int:
@@ -53,17 +56,26 @@ class Clip:
 
 def decode_image(data: bytes) -> Picture:
     """JPEG, PNG or WebP, first frame, orientation as stored; SignalError where it does not decode."""
+    pixels = decode_jpeg(data)
+    if pixels is not None:
+        luminance = np.asarray(Image.fromarray(pixels).convert("L"))
+        return Picture(pixels=pixels, luminance=luminance, jpeg_quality=jpeg_quality(data))
     try:
         image, alpha_share = decode_picture(data)
     except ShardError as error:
         raise SignalError(str(error)) from error
-    return picture_of(image, alpha_share=alpha_share)
+    return picture_of(image, alpha_share=alpha_share, jpeg_quality=jpeg_quality(data))
 
 
-def picture_of(image: Image.Image, *, alpha_share: float = 0.0) -> Picture:
+def picture_of(image: Image.Image, *, alpha_share: float = 0.0, jpeg_quality: int | None = None) -> Picture:
     """Of an image without transparency."""
-    colours = image.convert("RGB")
-    return Picture(pixels=np.asarray(colours), luminance=np.asarray(colours.convert("L")), alpha_share=alpha_share)
+    colours = image if image.mode == "RGB" else image.convert("RGB")
+    return Picture(
+        pixels=np.asarray(colours),
+        luminance=np.asarray(colours.convert("L")),
+        alpha_share=alpha_share,
+        jpeg_quality=jpeg_quality,
+    )
 
 
 def decode_audio(data: bytes) -> Clip:

@@ -34,8 +34,8 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "image": Family(name="image", version=1, modality=Modality.IMAGE, columns=columns.IMAGE),
-    "text": Family(name="text", version=1, modality=Modality.TEXT, columns=columns.TEXT),
+    "image": Family(name="image", version=2, modality=Modality.IMAGE, columns=columns.IMAGE),
+    "text": Family(name="text", version=2, modality=Modality.TEXT, columns=columns.TEXT),
     "audio": Family(name="audio", version=1, modality=Modality.AUDIO, columns=columns.AUDIO),
     "fingerprints": Family(name="fingerprints", version=1, modality=None, columns=columns.FINGERPRINTS),
 }

@@ -1,9 +1,22 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from pipelines.signals import image
+from pipelines.signals.decoding import Picture
 from pipelines.signals.image import measure_images
+
+
+def same_figures(left, right) -> bool:
+    """A column of nulls is equal to itself only."""
+    return left.keys() == right.keys() and all(
+        list(left[name]) == list(right[name]) or np.allclose(left[name], right[name], rtol=1e-12) for name in left
+    )
 
 
 def test_colourfulness_follows_the_paper(media):
@@ -72,12 +85,36 @@ def test_strips_do_not_change_the_figures(media, monkeypatch):
     whole = measure_images([picture])
     monkeypatch.setattr(image, "_STRIP_PIXELS", 100)
     in_strips = measure_images([picture])
-    assert all(np.allclose(whole[name], in_strips[name], rtol=1e-12) for name in whole)
+    assert same_figures(whole, in_strips)
 
 
 def test_rows_do_not_depend_on_their_neighbours(media):
     pictures = [media.picture(media.drawing(seed, size=40 + seed)) for seed in range(5)]
     together = measure_images(pictures)
     for place, picture in enumerate(pictures):
-        alone = measure_images([picture])
-        assert all(np.isclose(alone[name][0], together[name][place], rtol=1e-12) for name in alone)
+        assert same_figures(measure_images([picture]), {name: [row[place]] for name, row in together.items()})
+
+
+def test_figures_are_exact_for_whatever_pixels(media):
+    @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
+    @settings(max_examples=60, deadline=None)
+    def check(pixels):
+        red, green, blue = (pixels[..., channel].astype(float) for channel in range(3))
+        rg, yb = red - green, (red + green) / 2 - blue
+        found = {name: column[0] for name, column in measure_images([media.picture(pixels)]).items()}
+        assert found["colourfulness"] == pytest.approx(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+        assert found["mean_blue"] == pytest.approx(blue.mean() / 255)
+        assert 0 <= found["entropy"] <= 8
+        assert 0 <= found["luminance_contrast"] <= 0.5
+
+    check()
+
+
+def test_a_very_large_picture_is_measured_within_little_memory(media):
+    picture = Picture(pixels=np.zeros((4000, 6000, 3), np.uint8), luminance=np.zeros((4000, 6000), np.uint8))
+    tracemalloc.start()
+    found = measure_images([picture])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["is_blank"][0]
+    assert peak < picture.num_bytes / 20
