@@ -45,6 +45,14 @@ def _flag(name: str, meaning: str) -> Column:
 
 _I32, _F32, _F64 = pa.int32(), pa.float32(), pa.float64()
 _WORDS = pa.list_(pa.uint32())
+_PERSONAL = (
+    ("urls", "web addresses: with a scheme, www. or a common ending", "Trivium"),
+    ("emails", "e-mail addresses", "Trivium"),
+    ("phones", "numbers of 7 to 15 digits written the way telephone numbers are", "Trivium"),
+    ("ip_addresses", "IPv4 and IPv6 addresses; a version of four numbers looks like one", "RFC 791, RFC 4291"),
+    ("card_numbers", "payment card numbers with a right check digit", "ISO/IEC 7812-1"),
+    ("ibans", "bank account numbers with the length of their country and right check digits", "ISO 13616"),
+)
 
 # fmt: off
 IMAGE = (
@@ -62,8 +70,8 @@ IMAGE = (
         "variance of the 4-neighbour Laplacian of luma, inside the border", "Pech-Pacheco et al. 2000"),
     _is("entropy", _F32, "bits", (0, 8), "of the 256-level histogram of luma", "Shannon 1948"),
     _share("alpha_share", "share of pixels that are not opaque; the other figures are of the image on white"),
-    _is("jpeg_quality", _I32, "", (1, 100), "the setting of libjpeg whose luminance table is nearest to that of the stored "
-        "file; null for other formats", "ITU-T T.81 Annex K, as libjpeg scales it"),
+    _is("jpeg_quality", _I32, "", (1, 100), "the setting of libjpeg whose luminance table is nearest to that of the "
+        "stored file; null for other formats", "ITU-T T.81 Annex K, as libjpeg scales it"),
     _flag("is_blank", "luma and both opponent colours deviate by less than one grey level"),
 )
 
@@ -71,15 +79,17 @@ TEXT = (
     _is("characters", _I32, "code points", (1, None), "of the primary caption"),
     _is("words", _I32, "words", (0, None), "runs of letters and digits; scripts without spaces: 2 Chinese or Japanese "
         "characters, 4 Thai, Lao, Khmer or Burmese ones count as a word"),
-    _is("detected_language", pa.string(), "ISO 639-1", None, "the likeliest language; und where undecided",
-        "py3langid"),
-    _share("detected_language_confidence", "its normalised probability; weak on a few words", "py3langid"),
+    _is("detected_language", pa.string(), "ISO 639", None, "the likeliest language; und where undecided",
+        "eldc; py3langid beyond its 60 languages"),
+    _share("detected_language_confidence", "score of that language (py3langid: its probability); weak on a few words",
+        "eldc; py3langid"),
     _share("repetition", "share of word pairs that occurred before in the text", "n-grams as in Rae et al. 2021"),
     _share("symbol_share", "share of non-space characters that are not letters, marks or digits"),
     _share("digit_share", "share of non-space characters that are decimal digits"),
-    _flag("has_url", "a web address: with a scheme, www. or a common ending"),
-    _flag("has_email", "an e-mail address"),
-    _flag("has_phone", "7 to 15 digits written the way telephone numbers are"),
+    *(_is(f"num_{kind}", _I32, "", (0, None), meaning, source) for kind, meaning, source in _PERSONAL),
+    _flag("has_url", "num_urls > 0"),
+    _flag("has_email", "num_emails > 0"),
+    _flag("has_phone", "num_phones > 0"),
     _is("flagged_word_hits", _I32, "words", (0, None), "words on the list of the declared (else detected) language; "
         "null where it has no list", "flagged_words/*.txt"),
 )

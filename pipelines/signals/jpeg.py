@@ -53,4 +53,5 @@ def _tables() -> NDArray[np.int64]:
     """(100, 64): the table of every setting from 1 to 100, as `jpeg_set_quality` of libjpeg scales it."""
     quality = np.arange(1, 101)
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
-    return np.clip((_ANNEX_K * percent + 50) // 100, 1, 255)
+    tables: NDArray[np.int64] = np.clip((_ANNEX_K * percent + 50) // 100, 1, 255)
+    return tables

@@ -120,8 +120,8 @@ def test_unmeasured_samples_are_found(workplace: Any) -> None:
     workplace.materialize(sources.source_records, shards.shards, signals.signals)
     layout, snapshot = workplace.corpora.layout, workplace.snapshot
     assert signals.num_unmeasured(layout, snapshot, "text") == 0
-    local_path(layout.signal("text@1", snapshot, 0)).unlink()
-    with pytest.raises(Exception, match="text@1"):
+    local_path(layout.signal("text@2", snapshot, 0)).unlink()
+    with pytest.raises(Exception, match="text@2"):
         signals.num_unmeasured(layout, snapshot, "text")
 
 

@@ -137,7 +137,7 @@ def test_what_nobody_measured_is_refused_with_the_call_that_measures_it(messy: t
 def test_a_modality_that_is_absent_needs_no_measuring(corpus: Any, made: Any) -> None:
     layout, snapshot = corpus([made.thing(name="words", caption="only words")])
     storage.local_path(layout.signal("audio@1", snapshot, 0)).unlink()
-    storage.local_path(layout.signal("image@1", snapshot, 0)).unlink()
+    storage.local_path(layout.signal("image@2", snapshot, 0)).unlink()
     assert curate(layout, snapshot, policy=DEFAULT, view="main").num_kept == 1
 
 

@@ -24,7 +24,7 @@ def test_every_snapshot_under_the_root_is_measured(tiny_snapshot):
 
 def test_one_family_of_one_snapshot_may_be_named(tiny_snapshot):
     layout, snapshot = tiny_snapshot
-    words = ("--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot, "--signals", "text@1")
+    words = ("--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot, "--signals", "text@2")
     result = measure("--root", layout.root, *words)
     assert set(result["snapshots"][str(snapshot)]["families"]) == {"text"}
 

@@ -102,7 +102,9 @@ def test_figures_are_exact_for_whatever_pixels(media):
         red, green, blue = (pixels[..., channel].astype(float) for channel in range(3))
         rg, yb = red - green, (red + green) / 2 - blue
         found = {name: column[0] for name, column in measure_images([media.picture(pixels)]).items()}
-        assert found["colourfulness"] == pytest.approx(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+        assert found["colourfulness"] == pytest.approx(
+            np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+        )
         assert found["mean_blue"] == pytest.approx(blue.mean() / 255)
         assert 0 <= found["entropy"] <= 8
         assert 0 <= found["luminance_contrast"] <= 0.5
@@ -110,7 +112,7 @@ def test_figures_are_exact_for_whatever_pixels(media):
     check()
 
 
-def test_a_very_large_picture_is_measured_within_little_memory(media):
+def test_a_very_large_picture_is_measured_within_little_memory():
     picture = Picture(pixels=np.zeros((4000, 6000, 3), np.uint8), luminance=np.zeros((4000, 6000), np.uint8))
     tracemalloc.start()
     found = measure_images([picture])

@@ -89,7 +89,11 @@ def test_figures_lie_in_the_range_that_the_schema_states(tiny_snapshot):
     table = read_signals(layout, snapshot, list(FAMILIES))
     for column in (column for family in FAMILIES.values() for column in family.columns if column.range):
         low, high = column.range
-        values = table[column.name].to_numpy()
+        values = table[column.name].drop_null().to_numpy()
+        if column.name == "jpeg_quality":  # the pictures are PNG
+            assert not len(values)
+            continue
+        assert len(values) == len(table), column.name
         assert np.isfinite(values).all(), column.name
         assert low is None or values.min() >= low, column.name
         assert high is None or values.max() <= high, column.name
@@ -242,10 +246,10 @@ def test_shards_that_were_packed_anew_are_measured_anew(pack_things):
 def test_a_damaged_file_is_measured_again(tiny_snapshot):
     layout, snapshot = tiny_snapshot
     measure(layout, snapshot, num_workers=1)
-    damaged = Path(layout.signal("text@1", snapshot, 0))
+    damaged = Path(layout.signal("text@2", snapshot, 0))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-20])
-    Path(layout.measured("text@1", snapshot)).unlink()
+    Path(layout.measured("text@2", snapshot)).unlink()
     measure(layout, snapshot, num_workers=1)
     assert damaged.read_bytes() == whole
 
@@ -276,7 +280,7 @@ def test_a_damaged_tar_names_its_shard_and_sample(tiny_snapshot):
 def test_signals_that_nobody_measured_are_an_error_that_says_so(tiny_snapshot):
     layout, snapshot = tiny_snapshot
     measure(layout, snapshot, families=["image"], num_workers=1)
-    with pytest.raises(SignalError, match=r"text@1.*not measured.*python -m pipelines measure"):
+    with pytest.raises(SignalError, match=r"text@2.*not measured.*python -m pipelines measure"):
         read_signals(layout, snapshot, ["image", "text"])
 
 
