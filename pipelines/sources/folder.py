@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +15,6 @@ from pipelines.sources.source import read_each
 from pipelines.sources.stems import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Stem, StemRules, group_by_stem, record_of
 
 _REVISION = 2  # of how files become records: raise it with any change to that
-
-
-def folder_corpus_name(folder: Path) -> str:
-    """A name for a folder that is in no catalog: its own name, and six digits of where it is."""
-    return corpus_name_of(str(folder.resolve()))
-
-
-def corpus_name_of(location: str) -> str:
-    """The last part of a location as a name, and six digits of the whole."""
-    last = location.rstrip("/").rpartition("/")[2].partition(".")[0]
-    slug = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")[:40] or "folder"
-    return f"{slug}-{digest_of(location.encode(errors='surrogateescape').hex())[:6]}"
 
 
 def open_folder(

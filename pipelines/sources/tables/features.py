@@ -14,10 +14,10 @@ _SPLITS = ("train", "validation", "valid", "val", "dev", "test", "eval", "testin
 
 
 def features_of(schema: pa.Schema) -> Mapping[str, Mapping[str, object]]:
-    """Column -> its feature; empty where the file was not written by `datasets`, or what it says is no JSON."""
+    """Column -> its feature; empty where the file was not written by `datasets`, or says nonsense."""
     try:
         features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+        return {name: one for name, one in features.items() if isinstance(one, dict) and name in schema.names}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -36,9 +36,9 @@ def class_names_of(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
 
 def with_features(columns: Columns, schema: pa.Schema) -> Columns:
     """The user's columns, and those that the schema says are an image, a clip or a class."""
-    by_type: dict[object, str] = {}
+    by_type: dict[str, str] = {}
     for column, feature in reversed(tuple(features_of(schema).items())):
-        by_type[feature.get("_type")] = column
+        by_type[str(feature.get("_type"))] = column
     classes = next(iter(class_names_of(schema)), "")
     if not columns.media():
         columns = replace(columns, image=by_type.get("Image", ""), audio=by_type.get("Audio", ""))

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import SampleError, SourceError
 from pipelines.samples import Record
-from pipelines.sources.folder import FolderSource, folder_corpus_name, open_folder
+from pipelines.sources.folder import FolderSource, open_folder
 
 
 def records(source: FolderSource) -> dict[str, Record]:
@@ -157,12 +157,3 @@ def test_a_file_that_cannot_be_read_is_a_sample_error(tmp_path: Path):
 def test_facts_count_what_is_there(tiny_corpus: Path):
     facts = open_folder(tiny_corpus, corpus="tiny", exclude=("food",)).facts()
     assert (facts["num_images"], facts["num_clips"], facts["excluded"]) == (4, 8, "food")
-
-
-@pytest.mark.parametrize("name", ["My Photos", "...", "ünïcode", "a" * 200])
-def test_any_folder_has_a_corpus_name(tmp_path: Path, name: str):
-    from pipelines.samples import Snapshot
-
-    corpus = folder_corpus_name(tmp_path / name)
-    assert Snapshot(corpus=corpus, snapshot="s")
-    assert corpus != folder_corpus_name(tmp_path / "elsewhere" / name)
