@@ -7,7 +7,8 @@ import dagster as dg
 
 from assets import upstream
 from assets.charts import ORANGE, bars
-from assets.metadata import DATA_ENGINEERING, counts, headline, table
+from assets.markdown import counts, table
+from assets.metadata import DATA_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore
 from assets.signals import ASSETS, signals

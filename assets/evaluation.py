@@ -7,7 +7,8 @@ import dagster as dg
 
 from assets import upstream
 from assets.curation import curated_view
-from assets.metadata import ML_ENGINEERING, headline, table
+from assets.markdown import table
+from assets.metadata import ML_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore
 from assets.training import aligner, classifier

@@ -2,34 +2,29 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 from PIL import Image
 
 from assets.charts import LIMIT
+from assets.markdown import Markup, table
+from pipelines.errors import SignalError
 from pipelines.reporting.gallery import thumbnail
+from pipelines.reporting.waveform import waveform_svg
 
 DATA_ENGINEERING = ["team:data-engineering"]
 ML_ENGINEERING = ["team:ml-engineering"]
+MAX_PICTURE_CHARACTERS = 12_000
+"""Of one picture in a table, so that eight of them stay a small event."""
 
 
 def headline(text: str) -> dg.TextMetadataValue:
     """The figure that matters most, in one line: the terminal prints it, the UI lists it first."""
     return dg.MetadataValue.text(text)
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A Markdown table; numbers are aligned by thousands separators."""
-    lines = [_line(columns), _line(["---"] * len(columns)), *(_line(row) for row in rows)]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def counts(what: str, numbers: Mapping[str, int]) -> dg.MarkdownMetadataValue:
-    """Name -> number, the largest first."""
-    largest_first: list[tuple[str, int]] = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
-    return table([what, "number"], largest_first)
 
 
 def column_schema(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> dg.TableSchemaMetadataValue:
@@ -42,8 +37,8 @@ def column_schema(schema: pa.Schema, meanings: Mapping[str, str] | None = None) 
 
 
 def strip(images: Sequence[bytes]) -> dg.MarkdownMetadataValue:
-    """The images side by side, as large as the page draws in place; nothing where there are none."""
-    pictures = [_decoded(image) for image in images]
+    """The images side by side, as large as the page draws in place; `none` where there are none."""
+    pictures = list(_readable(images))
     for pixels, quality in ((48, 70), (40, 60), (32, 50), (28, 40), (24, 30), (20, 20), (16, 10)):
         sheet = Image.new("RGB", (len(pictures) * pixels, pixels), "white")
         for number, picture in enumerate(pictures):
@@ -56,23 +51,51 @@ def strip(images: Sequence[bytes]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("too detailed to be drawn here: see pictures")
 
 
-def gallery(images: Iterable[tuple[str, bytes]]) -> dg.MarkdownMetadataValue:
-    """The images one by one with their captions; opens by a click."""
-    return table(["picture", "caption"], ([f"![]({_webp(_decoded(image), 80)})", title] for title, image in images))
+def samples_table(
+    rows: Iterable[tuple[bytes | None, bytes | None, Mapping[str, Any]]],
+) -> dg.MarkdownMetadataValue:
+    """(picture, clip, sidecar row) of a few samples, one a line: picture, drawing of the clip, words. Opens by a click.
 
-
-def _line(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.3f}"
-    return (
-        f"{value:,}"
-        if isinstance(value, int) and not isinstance(value, bool)
-        else str(value).replace("|", "\\|").replace("\n", " ")
+    The page does not draw players; the HTML page beside it does.
+    """
+    cells = (
+        [_picture(image), _drawing(clip), row["caption"] or "", row["language"] or "", _seconds(row), row["uid"]]
+        for image, clip, row in rows
     )
+    return table(["picture", "clip", "caption", "language", "seconds", "uid"], cells)
+
+
+def _picture(image: bytes | None) -> str:
+    if image is None:
+        return "none"
+    try:
+        small = _decoded(image)
+    except SignalError:
+        return "not readable"
+    for quality in (70, 40, 10):
+        if len(uri := _webp(small, quality)) < MAX_PICTURE_CHARACTERS:
+            return Markup(f"![picture]({uri})")
+    return "too detailed"
+
+
+def _drawing(clip: bytes | None) -> str:
+    if clip is None:
+        return "none"
+    try:
+        return Markup(f"![clip]({waveform_svg(clip)})")
+    except SignalError:
+        return "not readable"
+
+
+def _seconds(row: Mapping[str, Any]) -> str:
+    seconds = row["duration_seconds"]
+    return "" if seconds is None else f"{seconds:,.1f}"
+
+
+def _readable(images: Iterable[bytes]) -> Iterator[Image.Image]:
+    for image in images:
+        with suppress(SignalError):
+            yield _decoded(image)
 
 
 def _decoded(image: bytes) -> Image.Image:

@@ -7,7 +7,8 @@ import dagster as dg
 from assets import upstream
 from assets.curation import curated_view, stored_view
 from assets.evaluation import aligner_report, classifier_report, evaluated
-from assets.metadata import ML_ENGINEERING, headline, table
+from assets.markdown import table
+from assets.metadata import ML_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore, Gate, Mlflow
 from assets.training import aligner, classifier, links

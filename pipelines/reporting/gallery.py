@@ -13,12 +13,15 @@ from pipelines.errors import SignalError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.reading import read_members
-from pipelines.signals.decoding import decode_image
+from pipelines.signals.decoding import decode_audio, decode_image
 
 Row = Mapping[str, Any]
 
 THUMBNAIL_PIXELS = 112
 MAX_CLIP_BYTES = 100_000
+BEGINNING_SECONDS = 10
+"""Of a larger clip."""
+_MIMES = {"flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "wav": "audio/wav"}
 MAX_MEDIA_BYTES = 2_000_000
 """Of all pictures and clips before base64; the card stays under 3 MB."""
 
@@ -48,11 +51,20 @@ class Gallery:
         return f'<img alt="" loading="lazy" src="{self._data_uri(small, "image/webp")}">'
 
     def _player(self, row: Row) -> str:
-        size = row["audio_size"] or 0
-        if not 0 < size <= min(MAX_CLIP_BYTES, self.left):
+        """The clip itself where it is small, else its beginning."""
+        data = self._member(row, "audio")
+        if not data:
             return ""
-        source = self._data_uri(self._member(row, "audio"), "audio/flac")
-        return f'<audio controls preload="none" aria-label="clip" src="{source}"></audio>'
+        mime, note = _MIMES.get(row.get("audio_extension") or "flac", ""), ""
+        if len(data) > MAX_CLIP_BYTES or not mime:
+            try:
+                data, mime, note = beginning(data), "audio/mpeg", f"the first {BEGINNING_SECONDS} seconds"
+            except SignalError:
+                return '<div class="none">not playable</div>'
+        if len(data) > self.left:
+            return ""
+        label = f"<small>{note}</small>" if note else ""
+        return f'<audio controls preload="none" aria-label="clip" src="{self._data_uri(data, mime)}"></audio>{label}'
 
     def _member(self, row: Row, part: str) -> bytes:
         offset, size = row[f"{part}_offset"], row[f"{part}_size"]
@@ -72,6 +84,18 @@ def thumbnail(data: bytes) -> bytes:
     image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
+
+
+def beginning(data: bytes) -> bytes:
+    """The first seconds of a clip in one channel, as MP3, which every browser plays."""
+    import soundfile
+    import soxr
+
+    clip = decode_audio(data)
+    mono = clip.mono[: BEGINNING_SECONDS * clip.sample_rate_hz]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, soxr.resample(mono, clip.sample_rate_hz, 16_000), 16_000, format="MP3")
     return buffer.getvalue()
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines import storage
 from pipelines.errors import SourceError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
+from pipelines.shards.failing import common_reasons
 from pipelines.shards.planning import Plan
 from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS
 from pipelines.shards.snapshots import Stats, digest_of_stats
@@ -88,20 +88,9 @@ def check_failures(layout: Layout, snapshot: Snapshot, stats: Sequence[Stats], *
         raise SourceError(
             f"{snapshot}: {num_failed} of {num_records} records failed, "
             f"allowed is a rate of {max_failure_rate}. "
-            f"First: {'; '.join(_first_failures(layout, snapshot, len(stats)))}. "
+            f"Most often: {'; '.join(map(str, common_reasons(layout, snapshot, at_most=3)))}. "
             "Mend the source and pack again, or raise max_failure_rate."
         )
-
-
-def _first_failures(layout: Layout, snapshot: Snapshot, count: int, at_most: int = 3) -> list[str]:
-    found: list[str] = []
-    for shard in range(count):
-        table = storage.read_table(layout.sidecar(snapshot, shard), ["reference", "status", "error_message"])
-        failed = (row for row in table.to_pylist() if row["status"] not in {SUCCESS, DUPLICATE_KEY})
-        found += [f"{row['reference']} ({row['status']}: {row['error_message']})" for row in failed]
-        if len(found) >= at_most:
-            break
-    return found[:at_most]
 
 
 def _sum(stats: Sequence[Stats], key: str) -> Counter[str]:

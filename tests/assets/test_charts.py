@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.charts import LIMIT, bars, curve, histogram
-from assets.metadata import gallery, strip, table
+from assets.metadata import strip
 from tests.conftest import png
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -74,10 +74,3 @@ def test_a_strip_of_pictures_is_drawn_in_place(count: int) -> None:
     text = strip([png(seed) for seed in range(count)]).md_str or ""
     assert len(text) < LIMIT
     assert text.startswith("![pictures](data:image/webp;base64,") == bool(count)
-
-
-def test_what_a_caption_holds_cannot_break_the_table() -> None:
-    text = gallery([("a | b\n<script>", png(1))]).md_str or ""
-    assert text.count("\n") == 2
-    assert "a \\| b <script>" in text
-    assert table(["n"], [[1234], [0.5], [True]]).md_str == "| n |\n| --- |\n| 1,234 |\n| 0.500 |\n| True |"

@@ -33,7 +33,9 @@ fingerprints       every_sample_is_measured blocking
 image_signals      every_sample_is_measured blocking
 registered_aligner gate                     blocking
 shards             few_failures
+shards             keys_are_unique          blocking
 shards             licences_are_known
+shards             nobody_objected          blocking
 shards             shards_are_intact        blocking
 text_signals       every_sample_is_measured blocking
 """

@@ -118,10 +118,12 @@ def test_runs_of_killed_journeys_are_marked_as_failed_and_others_are_left_alone(
 
 def test_settings_become_run_config() -> None:
     settings = ["aligner.training.num_steps=50", "curated_view.min_characters=2", "gate.held_out_concepts=1.5"]
+    settings += ["shards.samples_per_shard=500", "shards.retry=false", "shards.media_check=header"]
     assert run_config_of(settings) == {
         "ops": {
             "aligner": {"config": {"overrides": {"training.num_steps": "50"}}},
             "curated_view": {"config": {"params": {"min_characters": "2"}}},
+            "shards": {"config": {"samples_per_shard": 500, "retry": False, "media_check": "header"}},
         },
         "resources": {"gate": {"config": {"held_out_concepts": 1.5}}},
     }
@@ -136,6 +138,8 @@ def test_a_setting_that_means_nothing_is_refused(setting: str) -> None:
 def test_definitions_take_the_settings(tmp_path: Path) -> None:
     from assets.definitions import defs
 
-    config: dict[str, Any] = run_config_of(["gate.held_out_concepts=0", "aligner.training.num_steps=5"])
+    config: dict[str, Any] = run_config_of(
+        ["gate.held_out_concepts=0", "aligner.training.num_steps=5", "shards.max_failure_rate=0.2"]
+    )
     config["loggers"] = {"terminal": {"config": {"log_path": str(tmp_path / "log")}}}
     dg.validate_run_config(defs.resolve_job_def("journey"), config)

@@ -12,7 +12,8 @@ from assets.partitions import key_of
 from pipelines.storage import local_path
 
 INGEST = [
-    sources.source_records, shards.shards, shards.shards_are_intact, shards.few_failures, shards.licences_are_known,
+    sources.source_records, shards.shards, shards.shards_are_intact, shards.keys_are_unique, shards.nobody_objected,
+    shards.few_failures, shards.licences_are_known,
     signals.signals, *signals.CHECKS, curation.duplicates, curation.curated_view, curation.curated_view_has_no_leakage,
     curation.view_is_large_enough,
 ]  # fmt: skip
@@ -33,9 +34,8 @@ def test_a_folder_becomes_a_view_and_the_size_check_stands_in_the_way_of_trainin
     result = workplace.materialize(*INGEST)
     assert figures(result, "source_records")["num_records"] == 12
     packed = figures(result, "shards")
-    assert (packed["num_samples"], packed["num_without_license"]) == (12, 0)
+    assert (packed["num_samples"], packed["num_by_license"]) == (12, {"CC0-1.0": 12})
     assert packed["thumbnails"].startswith("![pictures](data:image/webp")
-    assert packed["pictures"].count("data:image/webp") == 8
     assert "data:image/svg+xml" in figures(result, "image_signals")["colourfulness"]
     view = figures(result, "curated_view")
     assert view["num_kept"] + sum(view["num_dropped_by_fault"].values()) == 12

@@ -45,5 +45,6 @@ class Listed:
             texts={"en": f"caption of {reference.name}"},
             source="listed",
             license=self.license,
+            url=download.url,
             downloads=(download,),
         )
