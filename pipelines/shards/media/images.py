@@ -1,7 +1,6 @@
 """Images as they enter a shard."""
 
 import io
-from dataclasses import dataclass
 
 import simplejpeg
 from PIL import Image
@@ -23,26 +22,18 @@ def store_image(data: bytes, *, profile: MediaProfile = ORIGINAL) -> StoredImage
     turned as EXIF says, on white where it was transparent, in sRGB where it came in CMYK or with the profile of
     another RGB. Of an animation the first frame counts; of 16 bits the upper eight.
     """
-    if _latest.data != data or _latest.profile != profile:
+    known, by, stored = _latest[0] if _latest else (None, profile, None)
+    if stored is None or known != data or by != profile:
         with decoding(data, "image"):
             header = read_header(data)
             make = _shrunk if profile.name == "train" else _as_it_came
-            _latest.stored = make(data, header, profile)
-            _latest.data, _latest.profile = data, profile
-    assert _latest.stored is not None
-    return _latest.stored
+            stored = make(data, header, profile)
+            _latest[:] = [(data, profile, stored)]
+    return stored
 
 
-@dataclass(slots=True)
-class _Latest:
-    """Consecutive records often share one drawing; comparing is cheaper than the hash of a cache."""
-
-    data: bytes | None = None
-    profile: MediaProfile | None = None
-    stored: StoredImage | None = None
-
-
-_latest = _Latest()
+_latest: list[tuple[bytes, MediaProfile, StoredImage]] = []
+"""The last one, for consecutive records often share a drawing; comparing is cheaper than the hash of a cache."""
 
 
 def _as_it_came(data: bytes, header: Header, profile: MediaProfile) -> StoredImage:

@@ -80,11 +80,11 @@ def test_what_is_no_sound_is_refused(data: bytes):
 
 
 def test_a_clip_is_stored_the_same_however_it_is_cut_into_blocks(monkeypatch: pytest.MonkeyPatch):
-    from pipelines.shards.media import sound as module
+    from pipelines.shards.media import blocks
 
     clips = [clip(form, frames=30_000) for form in ("WAV", "MP3", "OGG")]
     whole = [store_audio(data).data for data in clips]
-    monkeypatch.setattr(module, "_BLOCK_VALUES", 1000)
+    monkeypatch.setattr(blocks, "_BLOCK_VALUES", 1000)
     assert [store_audio(data).data for data in clips] == whole
 
 
@@ -156,3 +156,11 @@ def test_what_was_encoded_here_is_stored_as_if_it_had_been_decoded():
     assert at_once == store_audio(data)
     assert np.array_equal(heard(data, "int16")[:, 0], wave)
     assert store_audio(encode_flac(wave, RATE_HZ), profile=TRAIN).sample_rate_hz == 16_000
+
+
+def test_flac_that_training_wants_stays_as_it_came():
+    data = clip("FLAC", rate_hz=16_000, frames=20_000)
+    assert store_audio(data, profile=TRAIN).data == data
+    assert store_audio(data, profile=MediaProfile(name="train", audio_rate_hz=48_000)).data != data
+    with pytest.raises(SampleError):
+        store_audio(data[: len(data) // 2], profile=TRAIN)
