@@ -1,16 +1,16 @@
 """Locations (a file, a folder, a glob, a list of them; local or `s3://`) into the files that hold a corpus."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import fsspec
-
 from pipelines.errors import CorpusError, SourceError
 from pipelines.sources.listing import printable, walk
-from pipelines.storage import is_local, local_path
+from pipelines.storage import filesystem_of, is_local, local_path
 
+_BUFFER_BYTES = 1 << 18
 _MAGIC = frozenset("*?[")
 _VERSION_FIELDS = ("ETag", "etag", "md5", "LastModified", "last_modified", "updated", "mtime")
 
@@ -48,9 +48,9 @@ def list_files(locations: Iterable[str], *, suffixes: tuple[str, ...]) -> tuple[
 def open_binary(uri: str) -> BinaryIO:
     """A file that can be sought in, local or not."""
     if is_local(uri):
-        return local_path(uri).open("rb", buffering=1 << 18)
-    file: BinaryIO = fsspec.open(uri, "rb").open()
-    return file
+        return local_path(uri).open("rb", buffering=_BUFFER_BYTES)
+    filesystem, path = filesystem_of(uri)
+    return io.BufferedReader(filesystem.open(path, "rb"), _BUFFER_BYTES)
 
 
 def check_location(location: str) -> None:
@@ -105,7 +105,7 @@ def _local_file(path: Path, name: str) -> DataFile:
 
 
 def _remote_files(location: str, suffixes: tuple[str, ...]) -> Iterator[DataFile]:
-    filesystem, path = fsspec.url_to_fs(location)
+    filesystem, path = filesystem_of(location)
     base = path.rstrip("/")
     if _MAGIC.intersection(path):
         base, found = _plain_part(path), filesystem.glob(path, detail=True)

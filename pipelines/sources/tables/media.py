@@ -10,11 +10,9 @@ from pathlib import Path
 from stat import S_ISREG
 from urllib.parse import urlsplit
 
-import fsspec
-
 from pipelines.errors import SampleError
 from pipelines.sources.stems import MAX_FILE_BYTES
-from pipelines.storage import is_local, local_path
+from pipelines.storage import filesystem_of, is_local, local_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://|:)")
 _EXTENSION = re.compile(r"[a-z0-9]{1,5}")
@@ -121,8 +119,8 @@ class Folders:
                 status="refused",
             )
         try:
-            with fsspec.open(address, "rb") as file:
-                return _bounded(file.read(MAX_FILE_BYTES + 1), address)
+            filesystem, path = filesystem_of(address)
+            return _bounded(filesystem.cat_file(path, end=MAX_FILE_BYTES + 1), address)
         except SampleError:
             raise
         except FileNotFoundError as error:
