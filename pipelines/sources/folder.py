@@ -75,7 +75,7 @@ class FolderSource:
         """Folder by folder; a locator is the folder, then the names of the record's files, its medium first."""
         row = 0
         for prefix, names in folders(self.root, exclude=self.exclude):
-            for stem_name, stem in stems_in(self._regular(prefix, names), self.rules.languages):
+            for stem_name, stem in stems_in(names, self.rules.languages):
                 for medium in stem.media():
                     yield self._reference(row, prefix, stem_name, stem, medium)
                     row += 1
@@ -102,9 +102,6 @@ class FolderSource:
             **dict(self.counts),
         }
 
-    def _regular(self, prefix: str, names: Iterable[str]) -> Iterator[str]:
-        return (name for name in names if _is_regular(f"{self.root}/{prefix}{name}"))
-
     def _reference(self, row: int, prefix: str, stem_name: str, stem: Stem, medium: str) -> Reference:
         names = stem.files(medium)
         entries = [entry_of(self.root, f"{prefix}{name}") for name in names]
@@ -124,10 +121,6 @@ class FolderSource:
         if not folder.resolve().is_relative_to(self.root):
             raise SampleError(f"{reference.name}: leads outside of the corpus.", status="refused")
         return folder
-
-
-def _is_regular(path: str) -> bool:
-    return S_ISREG(os.lstat(path).st_mode)
 
 
 def _top_folder(prefix: str) -> tuple[str, ...]:

@@ -22,13 +22,31 @@ class Entry:
 
 
 def folders(root: Path, *, exclude: Collection[str] = ()) -> Iterator[tuple[str, list[str]]]:
-    """Prefix (`animals/` or "") and sorted names of each folder below `root`; hidden names and excluded folders are
-    left out, links to folders are not followed."""
-    for folder, below, names in os.walk(root, onerror=_refuse):
-        relative = os.path.relpath(folder, root)
-        prefix = "" if relative == "." else f"{relative}/"
-        below[:] = sorted(name for name in below if not name.startswith(".") and f"{prefix}{name}" not in exclude)
-        yield prefix, sorted(name for name in names if not name.startswith("."))
+    """Prefix (`animals/` or "") and sorted names of the regular files of each folder below `root`; hidden names, links
+    and excluded folders are left out."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        names, below = _names_in(f"{root}/{prefix}")
+        yield prefix, sorted(names)
+        waiting += [f"{prefix}{name}/" for name in sorted(below, reverse=True) if f"{prefix}{name}" not in exclude]
+
+
+def _names_in(folder: str) -> tuple[list[str], list[str]]:
+    """(files, folders); a link could lead outside of the corpus, a pipe or device might never end."""
+    files, below = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    files.append(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append(entry.name)
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed ({error.strerror}). Give access, or leave it out.") from error
+    return files, below
 
 
 def walk(root: Path, *, exclude: Collection[str] = ()) -> Iterator[Entry]:
@@ -40,15 +58,12 @@ def walk(root: Path, *, exclude: Collection[str] = ()) -> Iterator[Entry]:
 
 
 def entry_of(root: Path, path: str) -> Entry | None:
-    """None for a link, which could lead outside of the corpus, and for a pipe or device, which might never end."""
-    stat = os.lstat(f"{root}/{path}")
+    """None where it is no file any more."""
+    try:
+        stat = os.lstat(f"{root}/{path}")
+    except FileNotFoundError:
+        return None
     return Entry(path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns) if S_ISREG(stat.st_mode) else None
-
-
-def _refuse(error: OSError) -> None:
-    raise SourceError(
-        f"{error.filename}: cannot be listed ({error.strerror}). Give access, or leave it out."
-    ) from error
 
 
 def stems_in(names: Iterable[str], languages: Collection[str] = ()) -> Iterator[tuple[str, Stem]]:
