@@ -14,7 +14,10 @@ import psutil
 import pytest
 
 from pipelines.errors import CorpusError, ShardError
+from pipelines.layout import Layout
 from pipelines.parallel import map_as_done, map_shards
+from pipelines.shards.packing import PackingConfig, pack
+from pipelines.sources.folder import open_folder
 from tests.pipelines.parallel import work
 
 pytestmark = [
@@ -129,6 +132,17 @@ def wait_until(condition, seconds: float = 40) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_shards_that_a_cluster_packed_are_those_of_processes(tiny_corpus: Path, tmp_path: Path, address: str):
+    source = open_folder(tiny_corpus, corpus="tiny")
+    digests = set()
+    for on in ("processes", "ray"):
+        config = PackingConfig(samples_per_shard=5, num_workers=2, on=on, ray_address=address if on == "ray" else None)
+        report = pack(source, layout=Layout(str(tmp_path / on)), config=config)
+        assert (report.num_samples, report.num_shards_written) == (12, 3)
+        digests.add(report.digest)
+    assert len(digests) == 1
 
 
 def test_a_cluster_that_is_not_there_is_named():
