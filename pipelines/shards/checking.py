@@ -55,7 +55,8 @@ class Checked:
 
 
 def check_shard(task: CheckTask) -> Checked:
-    """Whatever cannot be read is a problem too, not the end of the check."""
+    """What is not there or cannot be parsed is a problem, not the end of the check; `StorageError` where the disk or
+    the store does not answer, so that nothing is thought broken for that."""
     layout, snapshot, shard = task.layout, task.snapshot, task.shard
     broken: dict[str, str] = {}
     table = SIDECAR.empty_table()
@@ -84,8 +85,11 @@ def _sidecar_of(task: CheckTask, stats: Stats, broken: dict[str, str]) -> pa.Tab
     try:
         data = storage.read_bytes(uri)
         table = pq.read_table(pa.BufferReader(data))
-    except (OSError, StorageError, pa.ArrowException) as error:
-        broken[uri] = str(error) if uri in str(error) else f"{uri}: cannot be read ({error})."
+    except StorageError as error:
+        broken[uri] = _not_there(error)
+        return SIDECAR.empty_table()
+    except (OSError, pa.ArrowException) as error:
+        broken[uri] = f"{uri}: is no Parquet ({error})."
         return SIDECAR.empty_table()
     problem = _sidecar_problem(task, stats, table, digest=sha256(data))
     if problem:
@@ -116,7 +120,7 @@ def _tar_problems(task: CheckTask, stats: Stats, table: pa.Table, *, is_indexed:
     try:
         digest, num_bytes, misplaced = _scanned(uri, table)
     except StorageError as error:
-        yield uri, str(error)
+        yield uri, _not_there(error)
         return
     if digest != stats["tar_sha256"]:
         damaged = f" {found}" if (found := _damaged(uri, table)) else ""
@@ -125,6 +129,13 @@ def _tar_problems(task: CheckTask, stats: Stats, table: pa.Table, *, is_indexed:
         yield sidecar, f"{uri}: {misplaced}"
     elif is_indexed and num_bytes != _END_BYTES + sum(_padded(size) for size in _member_sizes(table)):
         yield sidecar, f"{uri}: holds {num_bytes} bytes, other than the members that its sidecar names."
+
+
+def _not_there(error: StorageError) -> str:
+    """The problem of a file that is gone; a disk or a store that does not answer is no damage, and ends the check."""
+    if not storage.is_missing(error):
+        raise error
+    return str(error)
 
 
 def _scanned(uri: str, table: pa.Table) -> tuple[str, int, str]:

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines import storage
 from pipelines.errors import ShardError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.places import COLUMNS, Places, places_of
-from pipelines.shards.reading import read_sidecar
 from pipelines.shards.sidecar import MEMBERS, SUCCESS
 from pipelines.shards.snapshots import num_shards
 
@@ -83,7 +84,13 @@ def build_index(layout: Layout, snapshot: Snapshot, shards: Iterable[int] | None
     """Of a complete snapshot, or of some of its shards; reads the sidecars and no tar."""
     chosen = range(num_shards(layout, snapshot)) if shards is None else list(shards)
     names: dict[str, int] = {"txt": 0, "json": 1}
-    parts = [_part(layout, snapshot, shard, names) for shard in chosen]
+    tables = storage.read_many(
+        lambda uri: storage.read_table(uri, ["uid", "status", *COLUMNS]),
+        [layout.sidecar(snapshot, shard) for shard in chosen],
+    )
+    parts = [
+        _part(layout.tar(snapshot, shard), shard, table, names) for shard, table in zip(chosen, tables, strict=True)
+    ]
     columns = [np.concatenate(column) for column in zip(*(parts or [_columns_of_none()]), strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     high, low, shard, start, offsets, sizes, extensions = (column[order] for column in columns)
@@ -100,18 +107,17 @@ def build_index(layout: Layout, snapshot: Snapshot, shards: Iterable[int] | None
     )
 
 
-def _part(layout: Layout, snapshot: Snapshot, shard: int, names: dict[str, int]) -> tuple[NDArray[np.generic], ...]:
-    table = read_sidecar(layout, snapshot, shard, columns=["uid", "status", *COLUMNS])
+def _part(tar: str, shard: int, table: pa.Table, names: dict[str, int]) -> tuple[NDArray[np.generic], ...]:
     table = table.filter(pc.field("status") == SUCCESS)
     places = places_of(table)
     there = places.offsets >= 0
     start = np.where(there, places.offsets, np.iinfo(np.int64).max).min(axis=1, initial=np.iinfo(np.int64).max)
     offsets = np.where(there, places.offsets - start[:, None], _ABSENT)
     if (offsets[there] >= _ABSENT).any() or (places.sizes >= _ABSENT).any():
-        raise ShardError(f"{layout.tar(snapshot, shard)}: a sample of 4 GiB or more. Pack it in smaller records.")
+        raise ShardError(f"{tar}: a sample of 4 GiB or more. Pack it in smaller records.")
     codes = np.array([names.setdefault(name, len(names)) for name in places.names], np.uint8)
     return (
-        *_halves([str(uid) for uid in table["uid"].to_pylist()], str(snapshot)),
+        *_halves([str(uid) for uid in table["uid"].to_pylist()], tar),
         np.full(len(table), shard, np.int32),
         start,
         offsets.astype(np.uint32),

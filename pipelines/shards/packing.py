@@ -22,7 +22,7 @@ from pipelines.shards.snapshots import (
     Stats,
     missing_shards,
     num_shards,
-    read_stats,
+    read_all_stats,
     remove_left_behind,
     snapshot_digest,
 )
@@ -105,7 +105,7 @@ class _Packing:
             return self._complete(read_plan(self._layout, self.snapshot) or self._make_plan())
 
     def stats(self, plan: Plan) -> list[Stats]:
-        return [read_stats(self._layout, self.snapshot, shard) for shard in range(plan.num_shards)]
+        return read_all_stats(self._layout, self.snapshot, range(plan.num_shards))
 
     def _to_do(self, plan: Plan) -> bool:
         if missing_shards(self._layout, self.snapshot, plan):

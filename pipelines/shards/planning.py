@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pipelines import storage
-from pipelines.errors import ShardError, SourceError
+from pipelines.errors import ShardError, SourceError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Reference, Snapshot, digest_of
 from pipelines.shards.media import ORIGINAL, MediaProfile
@@ -137,6 +137,8 @@ def read_plan(layout: Layout, snapshot: Snapshot) -> Plan | None:
         return None
     try:
         return _parsed(storage.read_json(uri))
+    except StorageError:  # a disk or a store that does not answer: no reason to remove anything
+        raise
     except (TypeError, ValueError, KeyError) as error:
         raise ShardError(f"{uri}: not a plan ({error}). Remove the snapshot's folder and pack again.") from error
 

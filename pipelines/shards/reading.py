@@ -41,10 +41,11 @@ def read_sidecar(layout: Layout, snapshot: Snapshot, shard: int, columns: list[s
 
 def read_sidecars(layout: Layout, snapshot: Snapshot) -> pa.Table:
     """The rows of a complete snapshot in source order, failures included, with the column `shard`."""
-    tables = []
-    for shard in range(num_shards(layout, snapshot)):
-        table = read_sidecar(layout, snapshot, shard)
-        tables.append(table.append_column("shard", pa.repeat(pa.scalar(shard, pa.int32()), table.num_rows)))
+    uris = [layout.sidecar(snapshot, shard) for shard in range(num_shards(layout, snapshot))]
+    tables = [
+        table.append_column("shard", pa.repeat(pa.scalar(shard, pa.int32()), table.num_rows))
+        for shard, table in enumerate(storage.read_many(storage.read_table, uris))
+    ]
     return pa.concat_tables(tables)
 
 
@@ -90,7 +91,7 @@ def read_members(uri: str, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]
                 )
             yield data
     except StorageError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
+        if storage.is_missing(error):
             raise ShardError(
                 f"{uri}: not there, though its stats are. Remove its _stats.json and pack again."
             ) from error

@@ -1,10 +1,10 @@
 """What of a snapshot is committed: a shard counts from the moment its stats are there."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipelines import storage
-from pipelines.errors import ShardError
+from pipelines.errors import ShardError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.planning import Plan, read_plan
@@ -38,7 +38,7 @@ def missing_shards(layout: Layout, snapshot: Snapshot, plan: Plan) -> list[int]:
 
 def snapshot_digest(layout: Layout, snapshot: Snapshot) -> str:
     """sha256 over the ordered tar digests: the data version of a complete snapshot."""
-    return digest_of_stats([read_stats(layout, snapshot, shard) for shard in range(num_shards(layout, snapshot))])
+    return digest_of_stats(read_all_stats(layout, snapshot, range(num_shards(layout, snapshot))))
 
 
 def digest_of_stats(stats: Sequence[Stats]) -> str:
@@ -48,9 +48,20 @@ def digest_of_stats(stats: Sequence[Stats]) -> str:
 
 def read_stats(layout: Layout, snapshot: Snapshot, shard: int) -> Stats:
     """What one shard holds; `ShardError` where its stats are no JSON or lack what ours have."""
-    uri = layout.stats(snapshot, shard)
+    return _read_stats(layout.stats(snapshot, shard), snapshot)
+
+
+def read_all_stats(layout: Layout, snapshot: Snapshot, shards: Iterable[int]) -> list[Stats]:
+    """Of many shards, in their order; on an object store several at a time."""
+    uris = (layout.stats(snapshot, shard) for shard in shards)
+    return list(storage.read_many(lambda uri: _read_stats(uri, snapshot), uris))
+
+
+def _read_stats(uri: str, snapshot: Snapshot) -> Stats:
     try:
         stats = storage.read_json(uri)
+    except StorageError:  # a disk or a store that does not answer: no reason to remove anything
+        raise
     except ValueError as error:
         raise ShardError(f"{uri}: not JSON ({error}). Remove it and pack {snapshot} again.") from error
     if lacking := {"count", "status_dict", "tar_sha256", "tar_bytes"} - set(stats):

@@ -10,7 +10,7 @@ from pipelines import storage
 from pipelines.errors import SignalError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
-from pipelines.shards.snapshots import num_shards, read_stats
+from pipelines.shards.snapshots import num_shards, read_all_stats
 from pipelines.signals.schema import KNOWN_FAMILIES, family_of
 
 _TAR = "tar_sha256"
@@ -72,7 +72,7 @@ class Shards:
 
 def open_shards(layout: Layout, snapshot: Snapshot) -> Shards:
     """`ShardError` where the snapshot is absent or incomplete."""
-    stats = [read_stats(layout, snapshot, shard) for shard in range(num_shards(layout, snapshot))]
+    stats = read_all_stats(layout, snapshot, range(num_shards(layout, snapshot)))
     return Shards(
         layout=layout,
         snapshot=snapshot,

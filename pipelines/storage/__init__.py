@@ -19,8 +19,8 @@ from pipelines.storage.files import (
     write_table,
 )
 from pipelines.storage.locking import exclusive
-from pipelines.storage.places import filesystem_of, is_local, local_path
-from pipelines.storage.ranges import read_chunks, read_ranges
+from pipelines.storage.places import filesystem_of, is_local, is_missing, local_path
+from pipelines.storage.ranges import read_chunks, read_many, read_ranges
 
 __all__ = [
     "exclusive",
@@ -28,11 +28,13 @@ __all__ = [
     "file_sha256",
     "filesystem_of",
     "is_local",
+    "is_missing",
     "local_path",
     "names",
     "read_bytes",
     "read_chunks",
     "read_json",
+    "read_many",
     "read_ranges",
     "read_table",
     "remove",

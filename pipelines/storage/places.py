@@ -59,6 +59,11 @@ def explained(uri: str, action: str) -> Iterator[None]:
         raise StorageError(f"{uri}: cannot be {action} ({error}). {advice} {_ANOTHER}") from error
 
 
+def is_missing(error: StorageError) -> bool:
+    """Whether the file is not there, as against a disk or a store that does not answer."""
+    return isinstance(error.__cause__, FileNotFoundError)
+
+
 def _reason(uri: str, error: OSError) -> str:
     """With the file, where that is another than the one asked for."""
     if isinstance(error, FileNotFoundError) and not error.filename and "bucket" not in str(error).partition(" ")[2]:

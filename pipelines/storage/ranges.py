@@ -1,13 +1,15 @@
 """Parts of a file: `pread` on a disk; on an object store neighbours in one request and several requests in flight."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from errno import EINVAL
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.storage.places import explained, filesystem_of, is_local, local_path
 
+R = TypeVar("R")
 Range = tuple[int, int]
 """(offset, size)."""
 GAP_BYTES = 256 << 10
@@ -17,6 +19,7 @@ REQUEST_BYTES = 8 << 20
 WINDOW_BYTES, WINDOW_RANGES = 32 << 20, 256
 """What is fetched at a time; one window more is on its way while one is read."""
 _IN_FLIGHT = 8
+_FILES_IN_FLIGHT = 16
 _CHUNK_BYTES = 4 << 20
 
 
@@ -37,6 +40,21 @@ def read_chunks(uri: str) -> Iterator[bytes]:
     with explained(uri, "read"), local_path(uri).open("rb", buffering=0) as file:
         while chunk := file.read(1 << 20):
             yield chunk
+
+
+def read_many(read: Callable[[str], R], uris: Iterable[str]) -> Iterator[R]:
+    """`read` of each URI, in order; on an object store, where a request is mostly waiting, some of them ahead."""
+    coming: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(_FILES_IN_FLIGHT) as threads:
+        for uri in uris:
+            if is_local(uri):
+                yield read(uri)
+                continue
+            coming.append(threads.submit(read, uri))
+            if len(coming) > _FILES_IN_FLIGHT:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def _read_local(uri: str, ranges: Iterable[Range]) -> Iterator[bytes]:

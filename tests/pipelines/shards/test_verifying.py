@@ -1,4 +1,5 @@
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -6,11 +7,12 @@ import pytest
 
 from pipelines import storage
 from pipelines.__main__ import main
-from pipelines.errors import ShardError
+from pipelines.errors import ShardError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.shards.snapshots import all_snapshots
+from pipelines.shards.verify_command import run
 from pipelines.shards.verifying import contradictions, repair, verify
 from pipelines.sources.folder import open_folder
 
@@ -205,6 +207,23 @@ def test_an_object_store_is_verified_too(tiny_corpus, s3_root: str):
     assert repair(layout, report) == (layout.stats(snapshot, 1), layout.tar(snapshot, 1))
     pack(source, layout=layout, config=PackingConfig(samples_per_shard=5, num_workers=1))
     assert verify(layout, snapshot).problems == ()
+
+
+def test_a_store_that_does_not_answer_is_no_damage(tiny_snapshot, monkeypatch: pytest.MonkeyPatch):
+    layout, snapshot = tiny_snapshot
+    real = storage.read_chunks
+
+    def fails(uri: str):
+        if uri.endswith("00000001.tar"):
+            raise StorageError(f"{uri}: cannot be read (timed out).") from TimeoutError()
+        return real(uri)
+
+    monkeypatch.setattr(storage, "read_chunks", fails)
+    with pytest.raises(StorageError, match="timed out"):
+        verify(layout, snapshot)
+    with pytest.raises(StorageError, match="timed out"):
+        run(Namespace(root=layout.root, corpus=None, snapshot=None, workers=1, repair=True))
+    assert len(list(Path(layout.shards(snapshot)).glob("*_stats.json"))) == 3
 
 
 def test_a_snapshot_that_was_never_packed_is_an_error(tiny_snapshot):

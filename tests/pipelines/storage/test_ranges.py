@@ -51,3 +51,15 @@ def test_a_file_that_is_gone_is_an_error_that_names_it(tmp_path: Path, s3_root: 
     for uri in (str(tmp_path / "gone"), f"{s3_root}/gone"):
         with pytest.raises(StorageError, match=r"gone: cannot be read"):
             list(storage.read_ranges(uri, [(0, 10)]))
+
+
+def test_many_files_are_read_in_order_with_a_bounded_number_ahead(s3_root: str, tmp_path: Path):
+    for folder in (s3_root, str(tmp_path)):
+        uris = [f"{folder}/{number}" for number in range(40)]
+        for number, uri in enumerate(uris):
+            storage.write_atomic(uri, str(number).encode())
+        taken = []
+        found = storage.read_many(storage.read_bytes, (taken.append(uri) or uri for uri in uris))
+        assert next(found) == b"0"
+        assert len(taken) <= 20
+        assert [int(data) for data in found] == list(range(1, 40))
