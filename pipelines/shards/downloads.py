@@ -1,7 +1,7 @@
 """The ledger of a shard's downloads: one row for every URL that was asked for."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 import pyarrow as pa
 
@@ -25,8 +25,10 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
 
 LEDGER: pa.Schema = pa.schema(_COLUMNS)
 """Which record wanted it, then the fields of `pipelines.samples.Download`."""
+_OF_DOWNLOAD = tuple(field.name for field in fields(Download))
 
 
 def ledger(downloads: Sequence[tuple[int | None, Download]]) -> pa.Table:
     """From (source row, download), in the order of the records."""
-    return pa.Table.from_pylist([{"source_row": row, **asdict(one)} for row, one in downloads], schema=LEDGER)
+    rows = [{"source_row": row} | {name: getattr(one, name) for name in _OF_DOWNLOAD} for row, one in downloads]
+    return pa.Table.from_pylist(rows, schema=LEDGER)

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.benchmarks import machine
-from tests.benchmarks.names import CUDA_ONLY, STAGES
+from tests.benchmarks.names import CUDA_ONLY, INSTALLS_A_PEER, STAGES
 from tests.benchmarks.rows import Row, Settings
 
 RESULTS = Path(__file__).parent / "results"
@@ -64,7 +64,7 @@ def _measure(stages: Sequence[str], *, num_pairs: int, quick: bool) -> list[tupl
                 assert row.what in STAGES[stage], f"{row.what}: not in the list of {stage}"
                 print(_cells(row), flush=True)
                 found.append((stage, row))
-        lacking = set(STAGES[stage]) - CUDA_ONLY - {row.what for _, row in found}
+        lacking = set(STAGES[stage]) - CUDA_ONLY - INSTALLS_A_PEER - {row.what for _, row in found}
         assert not lacking, f"{stage}: did not measure {lacking}"
     print()
     for _, row in found:

@@ -5,6 +5,8 @@ WRITE_SPARE = "pack fetched bytes, a second core digests"
 WRITE_RECORDS = "pack the same and decode every image, as `pack` does"
 WRITE_INDEX = "index and frame of the sidecar, a sample"
 WRITE_MEMORY = "peak memory of packing 10 GB (quick: 0.1 GB)"
+FETCH_ALONE = "fetch 36 KB from URLs, nothing done with them"
+FETCH_PACKED = "from URLs to shards, images resized to 256"
 READ_ALL = "read a shard from end to end, members as bytes"
 READ_RANDOM = "read samples by uid in random order (3 members each)"
 MEASURE_ALL = "measure all families (128 px PNG, 1 s FLAC, text)"
@@ -19,6 +21,7 @@ JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
 
 STAGES = {
     "writing": (WRITE_FETCHED, WRITE_RECORDS, WRITE_SPARE, WRITE_INDEX, WRITE_MEMORY),
+    "downloading": (FETCH_ALONE, FETCH_PACKED),
     "reading": (READ_ALL, READ_RANDOM),
     "measuring": (MEASURE_ALL, *MEASURE_ALONE.values()),
     "loading": (LOAD_CACHED, LOAD_DECODED),
@@ -27,3 +30,5 @@ STAGES = {
 }
 """Stage (a module with `rows`) -> its rows, in order."""
 CUDA_ONLY = frozenset({STEP_CUDA})
+INSTALLS_A_PEER = frozenset({FETCH_PACKED})
+"""Left out, with a reason, where the peer cannot be installed."""

@@ -84,4 +84,4 @@ def outcome_of_code(code: int) -> Outcome:
         return Outcome.NOT_FOUND
     if code == 429:
         return Outcome.RATE_LIMITED
-    return Outcome.SERVER_ERROR if code == 408 or code >= 500 else Outcome.HTTP_ERROR
+    return Outcome.SERVER_ERROR if code == 408 or 500 <= code < 600 else Outcome.HTTP_ERROR

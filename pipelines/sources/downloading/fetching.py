@@ -6,7 +6,8 @@ The thread is there so that transfers go on, and do not time out, while the call
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from pipelines.errors import StorageError
@@ -34,16 +35,21 @@ def fetch_wanted(
 ) -> Iterator[tuple[Download, bytes | None]]:
     """The same for conditional requests and for headers alone."""
     engine = _Engine(policy, state_folder)
+    source = iter(wanted)
+    refill = max(1, policy.look_ahead // 8)  # many at a time: each waking of the loop costs both threads
     try:
         engine.start()
         num_begun = num_taken = 0
-        for num_begun, each in enumerate(wanted, start=1):
-            engine.begin(num_begun - 1, each)
-            if num_begun - num_taken >= policy.look_ahead:
-                yield engine.take(num_taken)
-                num_taken += 1
-        for position in range(num_taken, num_begun):
-            yield engine.take(position)
+        while True:
+            room = policy.look_ahead - (num_begun - num_taken)
+            if room >= refill:
+                new = list(enumerate(islice(source, room), start=num_begun))
+                engine.begin(new)
+                num_begun += len(new)
+            if num_taken == num_begun:
+                return
+            yield engine.take(num_taken)
+            num_taken += 1
     finally:
         engine.stop()
 
@@ -70,10 +76,10 @@ class _Engine:
         if self._failure is not None:
             raise self._failure
 
-    def begin(self, position: int, wanted: Wanted) -> None:
-        """Soon; many at a time where the loop is behind."""
-        self._inbox.append((position, wanted))
-        if not self._is_called:
+    def begin(self, wanted: Sequence[tuple[int, Wanted]]) -> None:
+        """With the positions of their results."""
+        self._inbox.extend(wanted)
+        if wanted and not self._is_called:
             self._is_called = True
             self._loop.call_soon_threadsafe(self._accept)
 

@@ -20,7 +20,10 @@ _TLS = frozenset(
         pycurl.E_SSL_ISSUER_ERROR,
     }
 )
-_BAD_ANSWER = frozenset({pycurl.E_BAD_CONTENT_ENCODING, pycurl.E_UNSUPPORTED_PROTOCOL})
+_WEIRD_ANSWER, _TOO_LARGE_HEADERS = 8, 100  # CURLE_WEIRD_SERVER_REPLY, CURLE_TOO_LARGE: pycurl does not name them
+_BAD_ANSWER = frozenset(
+    {pycurl.E_BAD_CONTENT_ENCODING, pycurl.E_UNSUPPORTED_PROTOCOL, _WEIRD_ANSWER, _TOO_LARGE_HEADERS}
+)
 
 
 def make_handle(policy: DownloadPolicy) -> pycurl.Curl:

@@ -24,7 +24,10 @@ class SocketOpener:
             self.refusals.append(refusal)
             return int(pycurl.SOCKET_BAD)
         self.num_opened += 1
-        return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
+        try:
+            return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
+        except OSError:  # no descriptor left, or a family that this machine does not speak: a failed connection
+            return int(pycurl.SOCKET_BAD)
 
     def reset(self) -> None:
         """A new request begins."""

@@ -180,4 +180,4 @@ class Transfer:
             answer.outcome, answer.error = Outcome.REFUSED_ADDRESS, "; ".join(self._opener.refusals)
         else:
             answer.outcome = outcome_of_error(self._curl, code)
-            answer.error = message
+            answer.error = message or f"libcurl error {code}"
