@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test test-all check fmt lock bench ui down
+.PHONY: help setup demo demo-clean test test-all test-compat check fmt lock bench ui down
 
 CORPUS ?= openmoji
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -15,7 +15,7 @@ UV = $(shell command -v uv || echo .venv/uv/bin/uv)
 STAMP := .venv/installed
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  CORPUS=openmoji | stamps | path/to/your/folder (now $(CORPUS));  TRIVIUM_HOME=$(TRIVIUM_HOME)"
 
 setup: $(STAMP) ## create the environment in .venv from requirements.lock
@@ -40,10 +40,13 @@ demo-clean: ## delete everything the demo made (TRIVIUM_HOME); asks before it do
 	test "$(YES)" = 1 || { read -r -p "Delete $(TRIVIUM_HOME)? [y/N] " answer && test "$$answer" = y; } && rm -rf "$(TRIVIUM_HOME)"
 
 test: $(STAMP) ## the fast tests: no network, a few minutes
-	$(RUN) -m pytest -q -m "not slow and not ray and not gpu"
+	$(RUN) -m pytest -q -m "not slow and not ray and not gpu and not compat"
 
 test-all: $(STAMP) ## every test that needs no accelerator
-	$(RUN) -m pytest -q -m "not gpu"
+	$(RUN) -m pytest -q -m "not gpu and not compat"
+
+test-compat: $(STAMP) ## our shards read by foreign readers and theirs by us; makes their environments (network, once)
+	$(RUN) -m pytest -q -m compat tests/compat
 
 check: $(STAMP) ## formatting, lint, types, layers
 	.venv/bin/ruff check .
