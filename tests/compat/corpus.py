@@ -77,6 +77,7 @@ class SmallSource:
             audio_extension="flac" if "a" in parts else "",
             voice="tone" if row % 4 else "",
             captions=(f"another {row}", "a third") if row % 4 == 1 and "t" in parts else (),
+            face_bboxes=((0.25, 0.25, 0.5, 0.75),) if row % 8 == 0 and "i" in parts else None,
             tags=("tile",) if row % 5 else (),
             original_data={f"field_{row % 3}": str(row)},
         )

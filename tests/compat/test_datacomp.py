@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import tarfile
 
 import numpy as np
@@ -46,7 +47,14 @@ def test_the_exported_subset_is_sorted_and_holds_every_uid_once(mixed, tmp_path)
     assert {f"{high:016x}{low:016x}" for high, low in pairs} == {sample["__key__"] for sample in mixed.samples}
 
 
-def test_sidecars_have_the_columns_that_the_blurring_joins_on(mixed):
-    table = pq.read_table(mixed.shards[0].with_suffix(".parquet"))
-    assert {"uid", "url", "key", "status", "width", "height", "sha256"} <= set(table.column_names)
-    assert all(len(uid) == 32 for uid in table["uid"].to_pylist())
+def test_boxes_of_faces_are_found_by_uid_as_the_resharder_looks_them_up(mixed, tmp_path):
+    export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
+    listed = json.loads((tmp_path / "all" / "blur_metadata_map.json").read_text())
+    assert {shard for one in listed.values() for shard in one["shards"]} == set(map(str, mixed.shards[:4]))
+    boxes = {}
+    for one in listed.values():
+        table = pq.read_table(one["parquet"], columns=["uid", "face_bboxes"])
+        assert table["uid"].null_count == 0
+        boxes |= dict(zip(table["uid"].to_pylist(), table["face_bboxes"].to_pylist(), strict=True))
+    keys = [sample["__key__"] for sample in mixed.samples]
+    assert [keys.index(uid) for uid in keys if boxes.get(uid) == [[0.25, 0.25, 0.5, 0.75]]] == list(range(0, 48, 8))
