@@ -42,6 +42,7 @@ def parse_notes(data: bytes, *, name: str) -> Notes:
         raise SampleError(f"{name}: not JSON ({error}). Mend or remove it.") from error
     if not isinstance(fields, dict):
         raise SampleError(f"{name}: a JSON {type(fields).__name__}, expected an object of fields.")
+    fields = {**{key.lower(): fields[key] for key in fields if key.lower() in _KNOWN}, **fields}  # LAION's `TEXT`
     texts = fields.get("texts") or {}
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise SampleError(f"{name}: `texts` must map a language to a text.")
@@ -58,7 +59,9 @@ def parse_notes(data: bytes, *, name: str) -> Notes:
         tags=text_list(fields.get("tags") or fields.get("tag"), what=f"{name}: `tags`"),
         voice=_text(fields, "voice", name),
         face_bboxes=face_boxes(fields.get("face_bboxes"), what=f"{name}: `face_bboxes`"),
-        original_data=scalars({**original, **{key: fields[key] for key in fields if key not in _KNOWN}}.items()),
+        original_data=scalars(
+            {**original, **{key: fields[key] for key in fields if key.lower() not in _KNOWN}}.items()
+        ),
     )
 
 

@@ -95,7 +95,11 @@ def columns_from(mapping: Mapping[str, object], *, what: str) -> Columns:
             raise SourceError(
                 f"{what}: columns: unknown {key!r}. {hint}Known are {', '.join(known)} and text.LANGUAGE."
             )
-        if not isinstance(values, list | tuple) or not values or not all(isinstance(one, str) for one in values):
+        if (
+            not isinstance(values, list | tuple)
+            or not values
+            or not all(isinstance(one, str) and one for one in values)
+        ):
             raise SourceError(f"{what}: columns: {key} = {value!r}. Expected the name of a column.")
         if len(values) > 1 and (meaning != "text" or language):
             raise SourceError(f"{what}: columns: {key} = {value!r}. Only text takes several columns.")

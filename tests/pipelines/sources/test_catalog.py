@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import SourceError
+from pipelines.sources import catalog as catalog_module
 from pipelines.sources.catalog import Corpus, corpus_at, find_corpus, load_catalog, open_source
 from tests.pipelines.sources.tables.conftest import write_table
 
@@ -19,6 +20,16 @@ def test_the_bundled_catalog_knows_both_corpora():
     assert sorted(known) == ["openmoji", "stamps"]
     assert (known["openmoji"].registered_model, known["stamps"].registered_model) == ("aligner", "aligner-stamps")
     assert known["stamps"].exclude == ("symbols/alphabets",)
+
+
+def test_the_example_in_the_bundled_catalog_is_one(tmp_path: Path):
+    bundled = Path(catalog_module.__file__).with_name("catalog.toml").read_text()
+    lines = bundled.partition("\n[openmoji]")[0].splitlines()[2:]
+    (tmp_path / "tars").mkdir()
+    known = load_catalog(catalog(tmp_path, "\n".join(line[2:] for line in lines).replace("/data/tars", "tars")))
+    assert sorted(known) == ["my-birds", "my-tars"]
+    assert known["my-birds"].table_columns.text == ("title", "alt")
+    assert known["my-tars"].captions_are_lines
 
 
 def test_a_catalog_of_ones_own_adds_a_corpus_without_python(tmp_path: Path, tiny_corpus: Path):

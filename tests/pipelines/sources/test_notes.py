@@ -16,6 +16,13 @@ def test_known_fields_are_taken_and_other_scalars_kept_as_original_data():
     assert (found.tags, found.original_data) == (("x", "y"), {"width": "3"})
 
 
+def test_fields_in_capitals_are_the_same_fields():
+    found = notes(TEXT="a cat", LICENSE="CC0", language="en", NSFW="UNLIKELY")
+    assert (found.caption, found.license, found.language, found.original_data) == (
+        "a cat", "CC0", "en", {"NSFW": "UNLIKELY"},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("fields", "caption"),
     [
