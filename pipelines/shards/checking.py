@@ -1,6 +1,6 @@
 """One shard against its stats and sidecar: what a worker of `verify` does. Every byte is read once."""
 
-import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,14 +14,12 @@ from pipelines import storage
 from pipelines.errors import ShardError, StorageError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, sha256
-from pipelines.shards.places import COLUMNS, places_of
 from pipelines.shards.planning import PlannedShard
-from pipelines.shards.reading import read_members
-from pipelines.shards.sidecar import MEMBERS, SIDECAR, SUCCESS
+from pipelines.shards.scanning import bytes_of_members, damaged_in, scanned
+from pipelines.shards.sidecar import SIDECAR, SUCCESS
 from pipelines.shards.snapshots import Stats, read_stats
-from pipelines.shards.tar import BLOCK_BYTES, header
 
-_END_BYTES = 2 * BLOCK_BYTES
+_UID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +92,15 @@ def _sidecar_of(task: CheckTask, stats: Stats, broken: dict[str, str]) -> pa.Tab
     problem = _sidecar_problem(task, stats, table, digest=sha256(data))
     if problem:
         broken[uri] = f"{uri}: {problem}"
-    return table if table.schema.equals(SIDECAR) else SIDECAR.empty_table()
+    return table if _has_ids(table) else SIDECAR.empty_table()
+
+
+def _has_ids(table: pa.Table) -> bool:
+    """Whether what follows can make anything of the rows."""
+    if not table.schema.equals(SIDECAR):
+        return False
+    uids = table.filter(pc.field("status") == SUCCESS)["uid"].to_pylist()
+    return all(_UID.fullmatch(uid or "") for uid in uids)
 
 
 def _sidecar_problem(task: CheckTask, stats: Stats, table: pa.Table, *, digest: str) -> str:
@@ -118,16 +124,16 @@ def _tar_problems(task: CheckTask, stats: Stats, table: pa.Table, *, is_indexed:
     """(the file that is wrong, how); a tar with the right digest is right, whatever its sidecar says."""
     uri, sidecar = task.layout.tar(task.snapshot, task.shard), task.layout.sidecar(task.snapshot, task.shard)
     try:
-        digest, num_bytes, misplaced = _scanned(uri, table)
+        digest, num_bytes, misplaced = scanned(uri, table)
     except StorageError as error:
         yield uri, _not_there(error)
         return
     if digest != stats["tar_sha256"]:
-        damaged = f" {found}" if (found := _damaged(uri, table)) else ""
+        damaged = f" {found}" if (found := damaged_in(uri, table)) else ""
         yield uri, f"{uri}: its sha256 is {digest[:12]}..., its stats say {str(stats['tar_sha256'])[:12]}...{damaged}"
     elif misplaced:
         yield sidecar, f"{uri}: {misplaced}"
-    elif is_indexed and num_bytes != _END_BYTES + sum(_padded(size) for size in _member_sizes(table)):
+    elif is_indexed and num_bytes != bytes_of_members(table):
         yield sidecar, f"{uri}: holds {num_bytes} bytes, other than the members that its sidecar names."
 
 
@@ -136,74 +142,3 @@ def _not_there(error: StorageError) -> str:
     if not storage.is_missing(error):
         raise error
     return str(error)
-
-
-def _scanned(uri: str, table: pa.Table) -> tuple[str, int, str]:
-    """(sha256, bytes, the first member that is not where the sidecar says) of one pass over the tar."""
-    expected = sorted(_headers(table))
-    digest, position, rest, misplaced = hashlib.sha256(), 0, b"", ""
-    coming = iter(expected)
-    offset, block = next(coming, (-1, b""))
-    for chunk in storage.read_chunks(uri):
-        digest.update(chunk)
-        data = rest + chunk if rest else chunk
-        whole = len(data) // BLOCK_BYTES * BLOCK_BYTES
-        while position <= offset < position + whole:
-            at = offset - position
-            if not misplaced and data[at : at + BLOCK_BYTES] != block:
-                misplaced = f"{_name(block)} is not at {offset}, where its sidecar says."
-            offset, block = next(coming, (-1, b""))
-        position, rest = position + whole, data[whole:]
-    if offset >= 0 and not misplaced:
-        misplaced = f"{_name(block)} is not at {offset}, where its sidecar says: the tar ends before."
-    return digest.hexdigest(), position + len(rest), misplaced
-
-
-def _headers(table: pa.Table) -> Iterator[tuple[int, bytes]]:
-    """(offset, the block that is to be there) of every member."""
-    samples = table.select(["uid", "status", *COLUMNS]).filter(pc.field("status") == SUCCESS)
-    places = places_of(samples)
-    rows = zip(
-        samples["uid"].to_pylist(),
-        places.offsets.tolist(),
-        places.sizes.tolist(),
-        places.extensions.tolist(),
-        strict=True,
-    )
-    for uid, offsets, sizes, codes in rows:
-        for offset, size, code in zip(offsets, sizes, codes, strict=True):
-            if offset >= 0:
-                yield offset - BLOCK_BYTES, header(f"{uid}.{places.names[code]}", size)
-
-
-def _damaged(uri: str, table: pa.Table) -> str:
-    """Which samples hold other media than they were packed with, where that can be told."""
-    rows = table.select(
-        ["uid", *(f"{part}_{what}" for part in ("image", "audio") for what in ("offset", "size", "sha256"))]
-    )
-    media = [
-        (row["uid"], (row[f"{part}_offset"], row[f"{part}_size"]), row[f"{part}_sha256"])
-        for row in rows.to_pylist()
-        for part in ("image", "audio")
-        if row[f"{part}_offset"] is not None
-    ]
-    bad: dict[str, None] = {}
-    try:
-        for (uid, _, digest), data in zip(media, read_members(uri, [place for _, place, _ in media]), strict=True):
-            if sha256(data) != digest:
-                bad[uid] = None
-    except ShardError:
-        return f"It is cut short at {len(bad) + 1} of {len(rows)} samples or before." if bad else "It is cut short."
-    return f"Damaged media: {len(bad)} of {len(rows)} samples, first {next(iter(bad))}." if bad else ""
-
-
-def _member_sizes(table: pa.Table) -> list[int]:
-    return [size for member in MEMBERS for size in table[f"{member}_size"].drop_null().to_pylist() if size is not None]
-
-
-def _padded(size: int) -> int:
-    return BLOCK_BYTES + -(-size // BLOCK_BYTES) * BLOCK_BYTES
-
-
-def _name(block: bytes) -> str:
-    return block[:100].rstrip(b"\0").decode()

@@ -52,6 +52,12 @@ def empty_stats(layout, snapshot):
     Path(layout.stats(snapshot, 1)).write_text("{}")
 
 
+def blank_uids(layout, snapshot):
+    table = pq.read_table(layout.sidecar(snapshot, 1), partitioning=None)
+    blank = table.set_column(table.schema.get_field_index("uid"), "uid", [[None, "x", *["0" * 32] * (len(table) - 2)]])
+    storage.write_table(layout.sidecar(snapshot, 1), blank.cast(table.schema))
+
+
 def foreign_sidecar(layout, snapshot):
     Path(layout.sidecar(snapshot, 1)).write_bytes(b"PAR1 no")
 
@@ -62,6 +68,7 @@ def foreign_sidecar(layout, snapshot):
         (flip_tar, "00000001.tar: its sha256 is"),
         (drop_row, "4 samples in 4 rows, its stats say 5 in 5"),
         (shift_offset, ".txt is not at"),
+        (blank_uids, "00000001.parquet: its sha256 is"),
         (repeat_shard, "stands more than once"),
         (empty_stats, "lacks count"),
         (foreign_sidecar, "pack again"),
