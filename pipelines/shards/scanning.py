@@ -76,7 +76,8 @@ def damaged_in(uri: str, table: pa.Table) -> str:
 
 def bytes_of_members(table: pa.Table) -> int:
     """What a tar of these samples takes: headers, filling and the two blocks at the end included."""
-    sizes = [size for member in MEMBERS for size in table[f"{member}_size"].drop_null().to_pylist() if size]
+    columns = [table[f"{member}_size"].to_pylist() for member in MEMBERS]
+    sizes: list[int] = [size for column in columns for size in column if size is not None]
     return sum(BLOCK_BYTES + -(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes) + 2 * BLOCK_BYTES
 
 
