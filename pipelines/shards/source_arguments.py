@@ -59,10 +59,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 def corpus_from(args: argparse.Namespace) -> Corpus:
     """The corpus that the arguments describe; `SourceError` where they contradict each other."""
-    if not args.source and (args.reader is None or OTHER_NAMES.get(args.reader) != "openmoji"):
-        return _from_catalog(args)
+    if not args.source and args.reader in ("embedded", "openmoji"):
+        return _embedded(args.corpus)
     if not args.source:
-        return find_corpus("openmoji")
+        return _from_catalog(args)
     locations = [absolute(location) for location in args.source]
     corpus = corpus_at(
         locations[0],
@@ -76,6 +76,11 @@ def corpus_from(args: argparse.Namespace) -> Corpus:
         languages=tuple(args.language),
     )
     return replace(corpus, location=tuple(locations)) if len(locations) > 1 else corpus
+
+
+def _embedded(name: str | None) -> Corpus:
+    bundled = load_catalog()["openmoji"]
+    return bundled if name in (None, bundled.name) else replace(bundled, name=name, registered_model="")
 
 
 def _from_catalog(args: argparse.Namespace) -> Corpus:

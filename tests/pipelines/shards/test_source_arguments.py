@@ -38,6 +38,8 @@ def test_everything_that_a_catalog_says_can_be_said_on_the_command_line(tmp_path
 
 def test_the_embedded_corpus_needs_no_location():
     assert parsed("--reader", "embedded") == parsed("--corpus", "openmoji")
+    mine = parsed("--reader", "embedded", "--corpus", "mine")
+    assert (mine.name, mine.reader, mine.registered_model) == ("mine", "openmoji", "aligner-mine")
 
 
 @pytest.mark.parametrize(
