@@ -71,9 +71,8 @@ def travel(corpus: str, *, home: Home, settings: Mapping[str, Any] | None = None
 
     corpora: CorpusStore = dict(defs.resources or {})["corpora"]
     found = corpora.corpus(corpus)
-    source = corpora.source(found)
+    snapshot = corpora.present(found)
     corpora.remember(found)
-    snapshot = Snapshot(corpus=found.name, snapshot=source.snapshot)
     log_path = home.logs / f"journey-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
     sys.stdout.write(f"Journey of {snapshot}\n  home {home.path}\n  details in {log_path}\n")
     sys.stdout.flush()

@@ -9,9 +9,15 @@ import dagster as dg
 MAX_CHARACTERS = 160
 """Of one text in a cell."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#|~!&$^])")
+_MARKUP = re.compile(r"[\\`*\[\]<>|]")
+_ADDRESS = re.compile(r"(?i)(://|@|www(?=\.)|xmpp(?=:)|mailto(?=:))")
+_LONG_WORD = re.compile(r"(\S{40})(?=\S)")  # longer than a uid, which is copied from here
 _JOINERS = "\u200c\u200d"  # of Persian and of emoji; every other invisible format character is left out
 _BREAK = "\u2060"
 """WORD JOINER: not seen, and it takes the address out of what Markdown would make a link by itself."""
+
+_MAY_BREAK = "\u200b"
+"""ZERO WIDTH SPACE: without it a URL pushes the columns behind it out of sight."""
 
 
 class Markup(str):
@@ -21,12 +27,20 @@ class Markup(str):
 
 
 def plain(text: str, *, max_characters: int = MAX_CHARACTERS) -> str:
-    """Markdown that shows a text in one line and does nothing else, whatever it holds."""
+    """Markdown that shows a text in one paragraph and does nothing else, whatever it holds."""
+    return _SPECIAL.sub(r"\\\1", _LONG_WORD.sub(f"\\1{_MAY_BREAK}", _unlinked(text, max_characters)))
+
+
+def words(text: str, *, max_characters: int = 300) -> str:
+    """The same for what Dagster draws as a text: no escapes, and nothing that it could take for a link or markup."""
+    return _MARKUP.sub(" ", _unlinked(text, max_characters))
+
+
+def _unlinked(text: str, max_characters: int) -> str:
     shown = " ".join("".join(map(_visible, text[: 4 * max_characters])).split())
     if len(shown) > max_characters or len(text) > 4 * max_characters:
         shown = f"{shown[: max_characters - 3]}..."
-    unlinked = re.sub(r"(?i)(://|@|www(?=\.)|xmpp(?=:)|mailto(?=:))", lambda found: _broken(found[1]), shown)
-    return _SPECIAL.sub(r"\\\1", unlinked)
+    return _ADDRESS.sub(lambda found: _broken(found[1]), shown)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
@@ -50,10 +64,10 @@ def share(number: int, of: int) -> str:
     """In percent; a part that is there never reads as 0 or as everything."""
     percent = 100 * number / max(of, 1)
     if 0 < percent < 0.01:
-        return "< 0.01 %"
+        return "< 0.01%"
     if 99.99 < percent < 100:
-        return "> 99.99 %"
-    return f"{percent:.2f} %"
+        return "> 99.99%"
+    return f"{percent:.2f}%"
 
 
 def _visible(character: str) -> str:

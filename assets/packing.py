@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.markdown import counts, share, table
+from assets.markdown import Markup, counts, plain, share, table
 from assets.metadata import column_schema, headline, samples_table, strip
 from pipelines.errors import SourceError
 from pipelines.layout import Layout
@@ -49,11 +49,11 @@ class ShardsConfig(dg.Config):
         description="Of a snapshot that is whole, try those records again that failed for a reason that may have "
         "passed (timeouts, HTTP 429 and 5xx).",
     )
-    media_check: str = Field(
-        default=_DEFAULTS.profile.check,
+    media_check: str | None = Field(
+        default=None,
         description="'decode' finds every broken picture and clip; 'header' is faster and for bytes that were checked "
         "before. What is done to media is in the partition's name: <snapshot>-train256q92a16 has shorter sides of 256 "
-        "pixels, JPEG of quality 92 and mono FLAC at 16 kHz.",
+        "pixels, JPEG of quality 92 and mono FLAC at 16 kHz. Left out: as the corpus's catalog entry says.",
     )
     num_workers: int | None = Field(
         default=None,
@@ -66,7 +66,7 @@ class ShardsConfig(dg.Config):
         try:
             return PackingConfig(
                 **values,
-                profile=replace(profile, check=self.media_check),
+                profile=replace(profile, check=self.media_check or profile.check),
                 num_workers=num_workers if self.num_workers is None else self.num_workers,
             )
         except SourceError as error:
@@ -107,9 +107,14 @@ def num_failed(report: PackReport) -> int:
 def failures_table(reasons: Sequence[Reason], *, num_records: int) -> dg.MarkdownMetadataValue:
     """The most frequent reasons, each with one record that it befell."""
     return table(
-        ["status", "reason", "records", "share", "for example", "message"],
+        ["records", "share", "status", "reason, and the first record"],
         (
-            [one.status, one.message, one.num_records, share(one.num_records, num_records), one.reference, one.example]
+            [
+                one.num_records,
+                share(one.num_records, num_records),
+                one.status,
+                Markup(f"{plain(one.message)} (such as {plain(one.reference)})"),
+            ]
             for one in reasons
         ),
     )

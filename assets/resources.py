@@ -8,6 +8,9 @@ import dagster as dg
 from mmmodels.registry.gate import Floor, GateConfig
 from mmmodels.registry.glance import RegisteredModel, experiment_of, registered_model
 from pipelines.layout import Layout
+from pipelines.samples import Snapshot
+from pipelines.shards.media import ORIGINAL
+from pipelines.shards.packing import packed_as
 from pipelines.sources.catalog import Corpus, find_corpus, load_catalog, open_source
 from pipelines.sources.source import Source
 
@@ -38,12 +41,19 @@ class CorpusStore(dg.ConfigurableResource[None]):
         """The source in its present state, which may have moved on from the snapshot of a partition."""
         return open_source(corpus, cache=Path(self.cache))
 
+    def present(self, corpus: Corpus) -> Snapshot:
+        """What a corpus is packed as today, with the media profile that its entry names."""
+        return packed_as(self.source(corpus), corpus.media_profile or ORIGINAL)
+
     def remember(self, corpus: Corpus) -> None:
         """Keep a folder that was named on the command line, so that a rerun from the UI finds it by its name."""
         if corpus.name in self.catalog():
             return
         fields = {"reader": corpus.reader, "location": corpus.location, "license": corpus.license}
-        lines = [f"[{json.dumps(corpus.name)}]", *(f"{name} = {json.dumps(value)}" for name, value in fields.items())]
+        lines = [
+            f"[{json.dumps(corpus.name)}]",
+            *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()),
+        ]
         with Path(self.user_catalog).open("a", encoding="utf-8") as file:
             file.write("\n".join([*lines, "", ""]))
 

@@ -5,7 +5,6 @@ import dagster as dg
 from assets.jobs import ingest
 from assets.partitions import SNAPSHOTS, key_of
 from assets.resources import CorpusStore
-from pipelines.samples import Snapshot
 from pipelines.sources.catalog import Corpus, load_catalog
 
 
@@ -20,8 +19,7 @@ def schedule_of(corpus: Corpus, cron: str) -> dg.ScheduleDefinition:
         description=f"Looks whether {corpus.name} has a new snapshot, and ingests it.",
     )
     def look_for_snapshot(context: dg.ScheduleEvaluationContext, corpora: CorpusStore) -> dg.RunRequest | dg.SkipReason:
-        present = corpora.source(corpora.corpus(corpus.name)).snapshot
-        key = key_of(Snapshot(corpus=corpus.name, snapshot=present))
+        key = key_of(corpora.present(corpora.corpus(corpus.name)))
         if context.instance.has_dynamic_partition(str(SNAPSHOTS.name), key):
             return dg.SkipReason(f"{key} is known")
         context.instance.add_dynamic_partitions(str(SNAPSHOTS.name), [key])

@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from assets import upstream
-from assets.markdown import counts, share, table
+from assets.markdown import counts, share, table, words
 from assets.metadata import DATA_ENGINEERING
 from assets.packing import ShardsConfig, describe, failures_table
 from assets.partitions import SNAPSHOTS
@@ -41,7 +41,9 @@ def shards(
     for a reason that may have passed are tried again.
     """
     snapshot, layout = upstream.snapshot(context), corpora.layout
-    packing = config.packing(profile=profile_of(snapshot), num_workers=compute.num_workers)
+    packing = config.packing(
+        profile=profile_of(snapshot, corpora.corpus(snapshot.corpus)), num_workers=compute.num_workers
+    )
     started = time.time()
     report = pack(present_source(corpora, snapshot), layout=layout, config=packing)
     return dg.MaterializeResult(
@@ -111,12 +113,13 @@ def keys_are_unique(context: dg.AssetCheckExecutionContext, corpora: CorpusStore
 def nobody_objected(context: dg.AssetCheckExecutionContext, corpora: CorpusStore) -> dg.AssetCheckResult:
     """No sample was made of a URL whose owner opted out (robots.txt, X-Robots-Tag, TDM), then or at a later look."""
     found = find_objections(corpora.layout, upstream.snapshot(context, shards))
-    said = f"{found.num_urls:,} URLs opted out, {found.num_withdrawn:,} samples of theirs are withdrawn"
+    said = f"{found.num_urls:,} URLs of the corpus opted out"
     todo = (
-        f"{found.num_samples:,} samples were made of URLs that opted out (first {found.examples[0][1]}: "
-        f"{found.examples[0][2]}). Withdraw them: python -m pipelines pack --recheck-consent writes their tombstones."
+        f"{said}, and {found.num_samples:,} samples made of such are here (first {words(found.examples[0][0])}: "
+        f"{words(found.examples[0][2])}). Withdraw them: python -m pipelines pack --recheck-consent asks once more and "
+        "writes their tombstones."
         if found.num_samples
-        else f"{said}, none is left."
+        else f"{said}; no sample of theirs is in use ({found.num_withdrawn:,} are withdrawn)."
     )
     return dg.AssetCheckResult(
         passed=not found.num_samples,
@@ -137,7 +140,7 @@ def few_failures(context: dg.AssetCheckExecutionContext, corpora: CorpusStore) -
     failed, records = packed["num_failed"], packed["num_records"]
     rate = failed / max(records, 1)
     reasons = common_reasons(corpora.layout, upstream.snapshot(context, shards)) if failed else []
-    commonest = "; ".join(map(str, reasons[:3]))
+    commonest = "; ".join(words(f"{one.num_records:,} x {one.status}: {one.message}") for one in reasons[:3])
     said = f"{failed:,} of {records:,} records failed ({share(failed, records)})"
     todo = (
         f"{said}. {commonest}. Mend these records, or leave them out of the source; what failed for a passing reason "

@@ -15,6 +15,7 @@ from pipelines.errors import SourceError
 from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.packing import packed_as
+from pipelines.sources.catalog import Corpus
 from pipelines.sources.source import Source
 from pipelines.sources.surveying import Listing, survey
 
@@ -45,7 +46,11 @@ def source_records(context: dg.AssetExecutionContext, corpora: CorpusStore) -> d
 def _metadata(listing: Listing, facts: Mapping[str, str | int]) -> dict[str, Any]:
     about = "" if listing.groups_are_exact else "about "
     first = ([one.row, one.name, one.group, one.num_bytes or "not known"] for one in listing.first)
-    known = f"{listing.num_bytes:,} bytes in {listing.num_sized:,} records" if listing.num_sized else "of no record"
+    known = (
+        f"{listing.num_bytes:,} bytes in {listing.num_sized:,} records"
+        if listing.num_sized
+        else "not known for any record"
+    )
     return {
         "headline": headline(f"{listing.num_records:,} records of {about}{listing.num_groups:,} things"),
         "dagster/partition_row_count": listing.num_records,
@@ -60,8 +65,9 @@ def _metadata(listing: Listing, facts: Mapping[str, str | int]) -> dict[str, Any
 
 def present_source(corpora: CorpusStore, snapshot: Snapshot) -> Source:
     """The source, refused where it has moved on from the snapshot that is asked for."""
-    source = corpora.source(corpora.corpus(snapshot.corpus))
-    present = packed_as(source, profile_of(snapshot))
+    corpus = corpora.corpus(snapshot.corpus)
+    source = corpora.source(corpus)
+    present = packed_as(source, profile_of(snapshot, corpus))
     if present != snapshot:
         raise SourceError(
             f"{snapshot}: the source is now at {source.snapshot}, what it was cannot be read again. Materialize "
@@ -70,10 +76,14 @@ def present_source(corpora: CorpusStore, snapshot: Snapshot) -> Source:
     return source
 
 
-def profile_of(snapshot: Snapshot) -> MediaProfile:
-    """What is done to media, by the end of the snapshot's name: `17.0.0-train256q92a16`, else nothing."""
+def profile_of(snapshot: Snapshot, corpus: Corpus) -> MediaProfile:
+    """What is done to media, by the end of the snapshot's name: `17.0.0-train256q92a16`; without one they stay as they
+    came, checked as the corpus's entry says."""
+    named = corpus.media_profile or ORIGINAL
+    if named.suffix and snapshot.snapshot.endswith(f"-{named.suffix}"):
+        return named
     found = _TRAIN.search(snapshot.snapshot)
     if not found:
-        return ORIGINAL
+        return named if named.name == ORIGINAL.name else ORIGINAL
     side, quality, kilohertz = map(int, found.groups())
     return MediaProfile(name="train", image_side_pixels=side, jpeg_quality=quality, audio_rate_hz=1000 * kilohertz)

@@ -66,7 +66,7 @@ def _composition(report: PackReport) -> Iterator[str]:
         yield f"<div>{table((name, 'number'), rows[:_MAX_ROWS])}</div>"
     facts = [(name, value) for name, value in sorted(report.facts.items()) if value != ""]
     if facts:
-        yield f"<div>{table(('the source says', ''), facts)}</div>"
+        yield f"<div>{table(('the source says', ''), facts, is_words=True)}</div>"
 
 
 def _failures(reasons: list[Reason]) -> Iterator[str]:

@@ -24,7 +24,8 @@ h3{margin:24px 0 8px;font-size:15px}p{margin:10px 0;color:var(--soft)}code{overf
 svg{width:100%;height:auto;display:block}.funnel{max-width:800px}.scroll{overflow-x:auto;background:var(--sheet);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:14px}th,td{padding:6px 12px;text-align:right;white-space:nowrap;
 border-bottom:1px solid var(--line)}th:first-child,td:first-child{text-align:left;white-space:normal}
-.words th,.words td{text-align:left;white-space:normal;overflow-wrap:anywhere}
+.words th,.words td{text-align:left;white-space:normal}
+.words td:last-child,.words td:nth-child(n+4){overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft)}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:12px}
 figure{margin:0;padding:8px;background:var(--sheet);border-radius:8px;display:flex;flex-direction:column;gap:6px}

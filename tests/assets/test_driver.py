@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.definitions import defs
 from assets.journey import FROM_TERMINAL, Failure, Outcome, _failures, bury_orphans
 from assets.settings import run_config_of
 from assets.summary import complaint
@@ -14,6 +15,9 @@ from assets.terminal import terminal
 from mmmodels.errors import RecipeError
 from pipelines.errors import SourceError
 from pipelines.samples import Snapshot
+
+JOURNEY = defs.resolve_job_def("journey")
+"""Resolved before any test: Dagster would ask the instance of the latest one, which is gone."""
 
 
 @dg.asset
@@ -136,10 +140,8 @@ def test_a_setting_that_means_nothing_is_refused(setting: str) -> None:
 
 
 def test_definitions_take_the_settings(tmp_path: Path) -> None:
-    from assets.definitions import defs
-
     config: dict[str, Any] = run_config_of(
         ["gate.held_out_concepts=0", "aligner.training.num_steps=5", "shards.max_failure_rate=0.2"]
     )
     config["loggers"] = {"terminal": {"config": {"log_path": str(tmp_path / "log")}}}
-    dg.validate_run_config(defs.resolve_job_def("journey"), config)
+    dg.validate_run_config(JOURNEY, config)

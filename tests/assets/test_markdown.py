@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.markdown import Markup, counts, plain, share, table
+from assets.markdown import Markup, counts, plain, share, table, words
 from assets.metadata import MAX_PICTURE_CHARACTERS, samples_table
 from tests.conftest import flac, png
 
@@ -41,8 +41,21 @@ def test_what_nobody_sees_is_left_out_and_joined_letters_stay() -> None:
     assert plain("\u0634\u0627\u0628") == "\u0634\u0627\u0628"
 
 
+def test_a_long_word_may_break_and_a_uid_stays_whole() -> None:
+    assert plain("a" * 32) == "a" * 32
+    assert plain("x" * 50).replace("\u200b", "") == "x" * 50
+    assert "\u200b" in plain("x" * 50)
+
+
+@pytest.mark.parametrize("text", [*NASTY, "http://evil.example me@evil.example www.evil.example"])
+def test_words_for_a_description_hold_no_markup_and_no_address(text: str) -> None:
+    shown = words(text)
+    assert not set(shown) & set("[]<>`*|\\\n")
+    assert not re.search(r"(?i)https?://|www\.|\w@\w", shown)
+
+
 def test_a_long_text_is_cut() -> None:
-    assert plain("x" * 1_000_000) == "x" * 157 + "..."
+    assert plain("x " * 1_000_000) == "x " * 78 + "x..."
 
 
 @given(st.text())
@@ -59,12 +72,12 @@ def test_numbers_are_numbers_and_our_own_markup_stays() -> None:
 
 def test_counts_come_largest_first_with_their_share_and_the_rest_is_summed() -> None:
     text = counts("kind", {"a": 1, "": 6, "c": 2, "d": 1}, of=10, at_most=2).md_str or ""
-    assert text.splitlines()[2:] == [r"| \(none\) | 6 | 60.00 % |", "| c | 2 | 20.00 % |", "| 2 more | 2 | 20.00 % |"]
+    assert text.splitlines()[2:] == [r"| \(none\) | 6 | 60.00% |", "| c | 2 | 20.00% |", "| 2 more | 2 | 20.00% |"]
 
 
 def test_a_part_that_is_there_never_reads_as_nothing_or_as_everything() -> None:
     shares = [share(*pair) for pair in ((0, 10), (1, 10**6), (10**6 - 1, 10**6), (10, 10), (0, 0))]
-    assert shares == ["0.00 %", "< 0.01 %", "> 99.99 %", "100.00 %", "0.00 %"]
+    assert shares == ["0.00%", "< 0.01%", "> 99.99%", "100.00%", "0.00%"]
 
 
 def test_samples_have_pictures_and_drawn_clips_of_bounded_size_and_no_markup_of_their_own() -> None:

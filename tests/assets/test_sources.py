@@ -1,5 +1,6 @@
 """What a corpus offers, said without reading it."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -48,3 +49,10 @@ def rows_of(layout: Any, key: str) -> list[dict[str, Any]]:
     from pipelines.shards.reading import read_sidecar
 
     return list(read_sidecar(layout, snapshot_of(key), 0).to_pylist())
+
+
+def test_a_corpus_is_packed_as_its_entry_says(workplace: Any) -> None:
+    corpus = workplace.corpora.corpus("tiny")
+    assert workplace.corpora.present(corpus) == workplace.snapshot
+    small = dataclasses.replace(corpus, profile="train")
+    assert workplace.corpora.present(small).snapshot == f"{workplace.snapshot.snapshot}-train256q92a16"
