@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=_DEFAULTS.num_workers, help="processes; 0 is one per core (default: %(default)s)"
     )
     parser.add_argument("--on", choices=("processes", "ray"), default="processes", help="where workers are")
-    parser.add_argument("--ray-address", help="of a Ray cluster (default: the one of this machine)")
+    parser.add_argument("--ray-address", help="of a running Ray cluster (default: one is started here for this run)")
     parser.add_argument(
         "--recheck-consent",
         action="store_true",
