@@ -1,11 +1,13 @@
 """From URLs to finished shards: ours against img2dataset on one server, and what that server saw."""
 
+import resource
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +20,7 @@ from pipelines.sources.tables.columns import Columns
 from pipelines.sources.tables.table import TableOptions, open_table
 from tests.benchmarks.making import caption
 from tests.benchmarks.names import FETCH_ALONE, FETCH_PACKED
-from tests.benchmarks.peers import img2dataset_python, run_img2dataset
+from tests.benchmarks.peers import img2dataset_python, run_img2dataset, seconds_of_shards
 from tests.benchmarks.rows import Row, Runs, Settings, alternate, one_core
 from tests.benchmarks.serving import requests_of, serving
 
@@ -51,20 +53,25 @@ def _alone(settings: Settings, url: str) -> Row:
 
 
 def _packed(settings: Settings, url: str, python: Path) -> Row:
-    """Alternating runs. The peer's time is that of its own stats; ours is all of `pack` with the start of processes."""
+    """Alternating runs, from the start of the first shard to the end of the last as the stats of each side say."""
     urls = _urls(url, settings.size(6000, 600))
     table = settings.folder / "urls.parquet"
     pq.write_table(pa.table({"url": urls, "caption": [caption(number) for number in range(len(urls))]}), table)
     per_shard = len(urls) // (2 * NUM_WORKERS)
     peer = partial(run_img2dataset, python, table, num_workers=NUM_WORKERS, samples_per_shard=per_shard)
     rates: dict[str, list[float]] = {"ours": [], "peer": []}
+    whole: dict[str, list[float]] = {"ours": [], "peer": []}
+    cpu: dict[str, list[float]] = {"ours": [], "peer": []}
     for pair in range(settings.num_pairs + 1):  # the first is not counted
         seen = {}
         for name, work in (("ours", partial(_pack, table, per_shard)), ("peer", peer)):
             output = settings.folder / f"{name}-{pair}"
             output.mkdir()
             requests_of(url)
+            start, cpu_start = time.perf_counter(), _cpu_seconds()
             seconds = work(output=output)
+            whole[name].append(time.perf_counter() - start)
+            cpu[name].append(_cpu_seconds() - cpu_start)
             seen[name] = requests_of(url)
             shutil.rmtree(output)
             if pair:
@@ -77,7 +84,9 @@ def _packed(settings: Settings, url: str, python: Path) -> Row:
         runs=Runs(ours=tuple(rates["ours"]), peer=tuple(rates["peer"])),
         peer_name="img2dataset 1.47",
         note=f"2% are 404 and 2% opted out: {_asked(seen['ours'])} by us, {_asked(seen['peer'])} by the peer; "
-        "the peer's start and end are not counted, ours are; the server shares the cores",
+        f"start and end of the processes left out, with them {median(whole['ours']):.0f} s and "
+        f"{median(whole['peer']):.0f} s, and {median(cpu['ours']):.0f} s and {median(cpu['peer']):.0f} s of a processor; "
+        "the server shares the cores",
     )
 
 
@@ -96,10 +105,15 @@ def _pack(table: Path, samples_per_shard: int, *, output: Path) -> float:
     options = TableOptions(
         columns=Columns(image="url", text=("caption",)), download=SETTINGS, state_folder=output / "state"
     )
-    start = time.perf_counter()
     source = open_table([str(table)], corpus="bench", licence="CC0-1.0", languages=("en",), options=options)
     pack(source, layout=Layout(str(output / "root")), config=config)
-    return time.perf_counter() - start
+    return seconds_of_shards(output)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of all that it started and saw end."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _check_requests(seen: Counter[str]) -> None:
