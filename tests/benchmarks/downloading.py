@@ -85,7 +85,8 @@ def _packed(settings: Settings, url: str, python: Path) -> Row:
         peer_name="img2dataset 1.47",
         note=f"2% are 404 and 2% opted out: {_asked(seen['ours'])} by us, {_asked(seen['peer'])} by the peer; "
         f"start and end of the processes left out, with them {median(whole['ours']):.0f} s and "
-        f"{median(whole['peer']):.0f} s, and {median(cpu['ours']):.0f} s and {median(cpu['peer']):.0f} s of a processor; "
+        f"{median(whole['peer']):.0f} s, and {median(cpu['ours']):.0f} s and "
+        f"{median(cpu['peer']):.0f} s of a processor; "
         "the server shares the cores",
     )
 
