@@ -126,7 +126,7 @@ class _Packing:
 
     def _complete(self, plan: Plan) -> tuple[Plan, Work]:
         """Under the lock: the planned shards, or else the records that may be tried again."""
-        remove_left_behind(self._layout, self.snapshot)
+        remove_left_behind(self._layout.shards(self.snapshot))
         plan = forget_unplanned(self._layout, self.snapshot, plan)
         if not missing_shards(self._layout, self.snapshot, plan):
             return self._retry(plan) if self._config.retry else (plan, Work())

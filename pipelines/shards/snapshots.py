@@ -1,7 +1,7 @@
 """What of a snapshot is committed: a shard counts from the moment its stats are there."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines import storage
 from pipelines.errors import ShardError, StorageError
@@ -52,9 +52,14 @@ def read_stats(layout: Layout, snapshot: Snapshot, shard: int) -> Stats:
 
 
 def read_all_stats(layout: Layout, snapshot: Snapshot, shards: Iterable[int]) -> list[Stats]:
-    """Of many shards, in their order; on an object store several at a time."""
+    """Of many shards, in their order."""
+    return list(each_stats(layout, snapshot, shards))
+
+
+def each_stats(layout: Layout, snapshot: Snapshot, shards: Iterable[int]) -> Iterator[Stats]:
+    """The same one after another, in bounded memory; on an object store several are asked for at a time."""
     uris = (layout.stats(snapshot, shard) for shard in shards)
-    return list(storage.read_many(lambda uri: _read_stats(uri, snapshot), uris))
+    yield from storage.read_many(lambda uri: _read_stats(uri, snapshot), uris)
 
 
 def _read_stats(uri: str, snapshot: Snapshot) -> Stats:
@@ -69,11 +74,11 @@ def _read_stats(uri: str, snapshot: Snapshot) -> Stats:
     return stats
 
 
-def remove_left_behind(layout: Layout, snapshot: Snapshot) -> None:
+def remove_left_behind(folder: str) -> None:
     """Half-written files of runs that were killed on this machine; those of running processes stay."""
-    if not storage.is_local(layout.root):
+    if not storage.is_local(folder):
         return  # an object store shows nothing half-written
-    for path in storage.local_path(layout.shards(snapshot)).glob(".*.partial"):
+    for path in storage.local_path(folder).glob(".*.partial"):
         writer = path.name.split(".")[-2]
         if writer.isdecimal() and not _is_running(int(writer)):
             path.unlink(missing_ok=True)

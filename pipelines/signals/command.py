@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snapshot", help="only this snapshot of the corpus")
     which = f"default: {' '.join(FAMILIES)}; on request: {' '.join(ON_REQUEST)}"
     parser.add_argument("--signals", nargs="+", metavar="FAMILY", default=list(FAMILIES), help=which)
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core (default: %(default)s)")
+    parser.add_argument("--on", choices=("processes", "ray"), default="processes", help="where workers are")
+    parser.add_argument("--ray-address", help="of a Ray cluster (default: the one of this machine)")
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
@@ -24,7 +26,14 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     layout = Layout(args.root)
     reports: dict[str, object] = {}
     for snapshot in choose_snapshots(layout, corpus=args.corpus, snapshot=args.snapshot):
-        report = measure(layout, snapshot, families=args.signals, num_workers=args.workers)
+        report = measure(
+            layout,
+            snapshot,
+            families=args.signals,
+            num_workers=args.workers,
+            on=args.on,
+            ray_address=args.ray_address,
+        )
         reports[str(snapshot)] = {
             "num_samples": report.num_samples,
             "num_shards": report.num_shards,

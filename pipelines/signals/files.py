@@ -1,6 +1,6 @@
 """The signal files of a snapshot: which are there, whether they belong to the shards of today, and their digest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,7 +10,8 @@ from pipelines import storage
 from pipelines.errors import SignalError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
-from pipelines.shards.snapshots import num_shards, read_all_stats
+from pipelines.shards.snapshots import each_stats, num_shards
+from pipelines.signals.markers import Marker, family_digest, read_marker, write_marker
 from pipelines.signals.schema import KNOWN_FAMILIES, family_of
 
 _TAR = "tar_sha256"
@@ -33,11 +34,13 @@ class Shards:
     def missing(self, key: str) -> list[int]:
         """Shards without a file of this family, or with one that was measured from another tar."""
         there = set(storage.names(self.layout.signals(key, self.snapshot), ".parquet"))
-        return [shard for shard, tar in enumerate(self.tars) if not self._is_current(key, shard, tar, there)]
-
-    def _is_current(self, key: str, shard: int, tar: str, there: set[str]) -> bool:
-        uri = self.layout.signal(key, self.snapshot, shard)
-        return uri.rsplit("/", 1)[-1] in there and _tar_of(uri) == tar
+        known = read_marker(self.layout, key, self.snapshot).files
+        found = [shard for shard in range(len(self.tars)) if f"{shard:08d}.parquet" in there]
+        unsure = [shard for shard in found if known.get(shard, ("",))[0] != self.tars[shard]]
+        uris = (self.layout.signal(key, self.snapshot, shard) for shard in unsure)
+        measured = dict(zip(unsure, storage.read_many(_tar_of, uris), strict=True))
+        current = {shard for shard in found if measured.get(shard, self.tars[shard]) == self.tars[shard]}
+        return [shard for shard in range(len(self.tars)) if shard not in current]
 
     def write(self, key: str, shard: int, table: pa.Table) -> None:
         """One family of one shard, whole or not at all, bound to the tar it was measured from."""
@@ -45,39 +48,46 @@ class Shards:
 
     def recall(self, key: str, **settings: str) -> str | None:
         """The digest of a family that an earlier call finished for these tars and settings; None where none did."""
-        uri = self.layout.measured(key, self.snapshot)
-        if not storage.exists(uri):
+        marker = read_marker(self.layout, key, self.snapshot)
+        if not marker.digest or (marker.tars, marker.settings) != (self.digest, settings):
             return None
-        marker = storage.read_json(uri)
-        digest = str(marker.pop("digest", ""))
         num_files = len(storage.names(self.layout.signals(key, self.snapshot), ".parquet"))
-        return digest if marker == {"tars": self.digest, **settings} and num_files == len(self.tars) else None
+        return marker.digest if num_files == len(self.tars) else None
 
-    def forget(self, key: str) -> None:
-        """Before the files of a finished family change: a stop in between must not look finished."""
-        uri = self.layout.measured(key, self.snapshot)
-        if storage.exists(uri):
-            storage.write_json(uri, {})
+    def forget(self, key: str, shards: Iterable[int] | None = None) -> None:
+        """Before files (of all shards, or of some) change: a stop in between must not look finished."""
+        marker = read_marker(self.layout, key, self.snapshot)
+        gone = list(marker.files) if shards is None else [shard for shard in shards if shard in marker.files]
+        if gone or (shards is None and marker.digest):
+            write_marker(self.layout, key, self.snapshot, marker.without(gone))
 
-    def remember(self, key: str, **settings: str) -> str:
-        """Call a family finished; returns its digest, over the names and content of its files."""
-        folder = self.layout.signals(key, self.snapshot)
-        files = [f"{shard:08d}.parquet" for shard in range(len(self.tars))]
-        digest = digest_of([(name, storage.file_sha256(f"{folder}/{name}")) for name in files])
-        storage.write_json(
-            self.layout.measured(key, self.snapshot), {"digest": digest, "tars": self.digest, **settings}
-        )
+    def remember(self, key: str, *, written: Mapping[int, str] | None = None, **settings: str) -> str:
+        """Call a family finished; returns its digest, over the names and content of its files.
+
+        `written` is the sha256 of files that the caller knows; of others only those are read that no marker knows.
+        """
+        marker = read_marker(self.layout, key, self.snapshot)
+        known = {shard: file for shard, (tar, file) in marker.files.items() if (tar,) == self.tars[shard : shard + 1]}
+        known |= written or {}
+        unknown = [shard for shard in range(len(self.tars)) if shard not in known]
+        uris = (self.layout.signal(key, self.snapshot, shard) for shard in unknown)
+        known |= dict(zip(unknown, storage.read_many(storage.file_sha256, uris), strict=True))
+        files = {shard: (tar, known[shard]) for shard, tar in enumerate(self.tars)}
+        digest = family_digest(file for _, file in files.values())
+        finished = Marker(digest=digest, tars=self.digest, settings=settings, files=files)
+        write_marker(self.layout, key, self.snapshot, finished)
         return digest
 
 
 def open_shards(layout: Layout, snapshot: Snapshot) -> Shards:
     """`ShardError` where the snapshot is absent or incomplete."""
-    stats = read_all_stats(layout, snapshot, range(num_shards(layout, snapshot)))
+    every = each_stats(layout, snapshot, range(num_shards(layout, snapshot)))
+    shards = [(str(stats[_TAR]), int(str(stats["successes"]))) for stats in every]
     return Shards(
         layout=layout,
         snapshot=snapshot,
-        tars=tuple(str(one[_TAR]) for one in stats),
-        num_samples=sum(int(str(one["successes"])) for one in stats),
+        tars=tuple(tar for tar, _ in shards),
+        num_samples=sum(num_samples for _, num_samples in shards),
     )
 
 

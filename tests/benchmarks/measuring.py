@@ -5,8 +5,8 @@ from functools import partial
 
 from pipelines.layout import Layout
 from pipelines.shards.snapshots import read_stats
-from pipelines.signals.measuring import ShardTask, measure_shard
 from pipelines.signals.schema import FAMILIES
+from pipelines.signals.tasks import ShardTask, measure_shard
 from tests.benchmarks.making import drawings_with_clips, packed
 from tests.benchmarks.names import MEASURE_ALL, MEASURE_ALONE
 from tests.benchmarks.rows import Row, Settings, alternate, one_core
