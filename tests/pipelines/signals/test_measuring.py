@@ -292,3 +292,10 @@ def test_what_cannot_be_asked_for_is_refused(tiny_snapshot):
         measure(layout, snapshot, num_workers=-1)
     with pytest.raises(ShardError, match="not packed"):
         measure(layout, Snapshot(corpus="nothing", snapshot="here"))
+
+
+def test_speech_is_measured_by_name_and_null_without_sound(pack_things, media):
+    layout, snapshot = pack_things({"caption": "none"}, {"audio": media.stored(media.babble(1))})
+    measure(layout, snapshot, families=["speech", "speech_quality"], num_workers=1)
+    table = read_signals(layout, snapshot, ["speech", "speech_quality"])
+    assert [table[name].is_valid().to_pylist() for name in table.column_names[1:]] == [[False, True]] * 5

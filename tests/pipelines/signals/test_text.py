@@ -129,9 +129,9 @@ def test_rows_keep_their_order():
     ],
 )
 def test_no_text_makes_the_patterns_slow(words):
-    start = time.monotonic()
+    start = time.process_time()
     measured(words)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
 
 
 @given(st.text(max_size=80))
