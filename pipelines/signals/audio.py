@@ -18,6 +18,18 @@ _SILENT_BELOW_LOUDEST = 10 ** (-40 / 10)
 _NOISE_POWER = 10 ** (-100 / 10)  # of 16-bit rounding: no recording says more about its noise
 _BANDWIDTH_BELOW_STRONGEST = 10 ** (-60 / 10)
 
+RESAMPLING_TOLERANCE = {
+    "duration_seconds": 0.001,
+    "loudness_lufs": 0.2,
+    "peak_dbfs": 0.7,  # a peak between two samples becomes a sample
+    "clipping_share": 0.0,
+    "silence_share": 0.02,
+    "snr_db": 1.5,
+    "bandwidth_hz": 100.0,
+    "dc_offset": 0.001,
+}
+"""How far a figure may move when a clip that is not clipped is resampled, with nothing above the lower rate's half."""
+
 
 def measure_clips(clips: Sequence[Clip]) -> dict[str, NDArray[Any]]:
     """The columns of `audio@1`, one row per clip."""

@@ -13,22 +13,19 @@ from pipelines.signals.decoding import Clip, Picture
 from pipelines.signals.words import normalise
 
 NUM_MINHASHES = 64
-SAME_AUDIO = 0.82
-"""`audio_similarity` above which two clips are one recording."""
 
 _REDUCED = 32
+_CELLS = 8
 _MARGIN = 0.003  # of the strongest term but the mean
 _STRIP_ROWS = 512  # bounds the memory of a large image
 _SHINGLE = 3
-_FRAMES_BETWEEN = 2  # differences over 32 ms stand misaligned frames better than over one hop
+_FRAMES_SUMMED = 5  # 80 ms: a copy whose frames start between ours still has most of their bits
+_FRAMES_BETWEEN = 5
 _AUDIBLE = 1e-4  # of the clip's strongest band: below it bits are 0, not noise
-_MAX_SHIFT_WORDS = 16  # a quarter of a second: what codecs pad and editors trim
-_MIN_OVERLAP = 0.75
-_MIN_WORDS = 4
 
 
 def hash_pictures(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """`image_phash`: which of the 64 lowest DCT terms of a 32x32 reduction are over their median.
+    """`image_phash`: which of the 64 lowest DCT terms of a 32x32 reduction are over their median; and `image_colours`.
 
     As imagehash, plus a margin: half of the terms of a symmetric drawing are zero, and without a margin their bits
     are whatever the codec left (of 500 re-encoded emoji 83 % stay within 4 bits without it, over 99 % with it).
@@ -36,7 +33,30 @@ def hash_pictures(pictures: Sequence[Picture]) -> dict[str, Any]:
     terms = np.stack([_low_terms(picture.luminance).ravel() for picture in pictures])
     margin = _MARGIN * np.abs(terms[:, 1:]).max(axis=1, keepdims=True)
     bits = terms > np.median(terms, axis=1, keepdims=True) + margin
-    return {"image_phash": np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)}
+    return {
+        "image_phash": np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64),
+        "image_colours": [_coarse_colours(picture.pixels).ravel() for picture in pictures],
+    }
+
+
+def _coarse_colours(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(8, 8, 3): mean colours of the cells of a grid, pixels between two cells counted in both by their shares."""
+    height, width, channels = pixels.shape
+    down, across = _cells_of(height), _cells_of(width)
+    reduced: NDArray[np.float32] = np.zeros((_CELLS, width * channels), dtype=np.float32)
+    for top in range(0, height, _STRIP_ROWS):
+        strip = pixels[top : top + _STRIP_ROWS]
+        reduced += down[:, top : top + _STRIP_ROWS] @ strip.reshape(len(strip), -1).astype(np.float32)
+    cells = across @ reduced.reshape(_CELLS, width, channels)
+    return np.asarray(np.clip(np.rint(cells), 0, 255), dtype=np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _cells_of(length: int) -> NDArray[np.float32]:
+    """(_CELLS, length): the share of each pixel in the mean of each cell along one axis."""
+    edges = np.linspace(0, length, _CELLS + 1)[:, None]
+    inside = np.minimum(edges[1:], np.arange(1, length + 1)) - np.maximum(edges[:-1], np.arange(length))
+    return np.ascontiguousarray(np.maximum(0.0, inside) * _CELLS / length, dtype=np.float32)
 
 
 def _low_terms(luminance: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -100,33 +120,19 @@ def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def hash_clips(clips: Sequence[Clip]) -> dict[str, Any]:
-    """`audio_fingerprint`: one word per 16 ms; bit b says that band b+1 gains on band b between two frames.
+    """`audio_fingerprint`: one word per 16 ms; bit b says that band b+1 gains on band b from 80 ms to the next.
 
     Signs of differences do not change with gain; mel bands from 200 to 3,800 Hz do not change with the rate or codec.
-    A clip too short for two frames, and digital silence, have no audible bit.
+    A clip shorter than 0.1 s has no word, digital silence no bit.
     """
     return {"audio_fingerprint": [_words_of(clip.spectrum.bands) for clip in clips]}
 
 
 def _words_of(bands: NDArray[np.float32]) -> NDArray[np.uint32]:
-    slope = np.diff(bands, axis=1)
+    if len(bands) <= _FRAMES_BETWEEN:
+        return np.zeros(0, dtype=np.uint32)
+    around = np.pad(np.diff(bands, axis=1), ((_FRAMES_SUMMED // 2,) * 2, (0, 0)))
+    slope = sum(around[first : first + len(bands)] for first in range(_FRAMES_SUMMED))
+    assert isinstance(slope, np.ndarray)
     gain = slope[_FRAMES_BETWEEN:] - slope[:-_FRAMES_BETWEEN]
-    return np.packbits(gain > bands.max() * _AUDIBLE, axis=1).view(">u4").ravel().astype(np.uint32)
-
-
-def audio_similarity(left: Sequence[int], right: Sequence[int]) -> float:
-    """Share of equal bits where either is audible, at the best shift within 0.25 s; 0 where too little overlaps."""
-    ours, theirs = np.asarray(left, dtype=np.uint32), np.asarray(right, dtype=np.uint32)
-    return max(_equal_share(ours, theirs, shift) for shift in range(-_MAX_SHIFT_WORDS, _MAX_SHIFT_WORDS + 1))
-
-
-def _equal_share(left: NDArray[np.uint32], right: NDArray[np.uint32], shift: int) -> float:
-    left_part, right_part = left[max(0, shift) :], right[max(0, -shift) :]
-    overlap = min(len(left_part), len(right_part))
-    if overlap < max(_MIN_WORDS, _MIN_OVERLAP * max(len(left), len(right))):
-        return 0.0
-    left_part, right_part = left_part[:overlap], right_part[:overlap]
-    audible = np.count_nonzero(left_part | right_part)
-    if audible < _MIN_WORDS:
-        return 0.0
-    return 1.0 - float(np.bitwise_count(left_part ^ right_part).sum()) / (32 * audible)
+    return np.packbits(gain > bands.max() * (_AUDIBLE * _FRAMES_SUMMED), axis=1).view(">u4").ravel().astype(np.uint32)

@@ -37,7 +37,7 @@ FAMILIES: Mapping[str, Family] = {
     "image": Family(name="image", version=2, modality=Modality.IMAGE, columns=columns.IMAGE),
     "text": Family(name="text", version=2, modality=Modality.TEXT, columns=columns.TEXT),
     "audio": Family(name="audio", version=1, modality=Modality.AUDIO, columns=columns.AUDIO),
-    "fingerprints": Family(name="fingerprints", version=1, modality=None, columns=columns.FINGERPRINTS),
+    "fingerprints": Family(name="fingerprints", version=2, modality=None, columns=columns.FINGERPRINTS),
 }
 """What `measure` gives by default, without a model."""
 

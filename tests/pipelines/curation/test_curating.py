@@ -143,10 +143,10 @@ def test_a_modality_that_is_absent_needs_no_measuring(corpus: Any, made: Any) ->
 
 def test_duplicates_need_fingerprints(messy: tuple[Layout, Snapshot]) -> None:
     layout, snapshot = messy
-    storage.local_path(layout.signal("fingerprints@1", snapshot, 1)).unlink()
-    with pytest.raises(SignalError, match=r"fingerprints@1 of 6 samples.*--signals fingerprints@1"):
+    storage.local_path(layout.signal("fingerprints@2", snapshot, 1)).unlink()
+    with pytest.raises(SignalError, match=r"fingerprints@2 of 6 samples.*--signals fingerprints@2"):
         find_duplicates(layout, snapshot)
-    with pytest.raises(PolicyError, match="fingerprints@1 of 6 samples"):
+    with pytest.raises(PolicyError, match="fingerprints@2 of 6 samples"):
         curate(layout, snapshot, policy=WORDS_ONLY, view="main")
 
 

@@ -26,7 +26,7 @@ def test_a_view_holds_its_question_and_its_answer(view: tuple[Layout, ViewReport
     assert storage.read_json(f"{report.uri}/params.json") == load_policy("default").params
     assert str(stored.snapshot) == "things/one"
     assert stored.faults[:2] == ("tombstoned", "not_measured")
-    assert stored.manifest["inputs"]["signals"].keys() == {"image@2", "text@2", "audio@1", "fingerprints@1"}
+    assert stored.manifest["inputs"]["signals"].keys() == {"image@2", "text@2", "audio@1", "fingerprints@2"}
 
 
 def test_other_readers_find_the_kept_uids_sorted_and_the_sizes_of_shards(view: tuple[Layout, ViewReport]) -> None:

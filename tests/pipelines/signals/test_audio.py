@@ -1,10 +1,11 @@
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 import soxr
 
-from pipelines.signals.audio import measure_clips
+from pipelines.signals.audio import RESAMPLING_TOLERANCE, measure_clips
 from pipelines.signals.loudness import loudness_lufs
 
 with warnings.catch_warnings():
@@ -102,3 +103,24 @@ def test_rows_do_not_depend_on_their_neighbours(media):
     together = measure_clips(clips)
     for place, clip in enumerate(clips):
         assert all(values[place] == measured(clip)[name] for name, values in together.items())
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+def test_figures_do_not_hang_on_the_sample_rate_beyond_the_stated_tolerance(media, rate):
+    waves = [media.babble(seed, seconds=2.0) for seed in range(8)]
+    waves.append(np.concatenate([0.8 * media.babble(9), np.zeros(8_000), 0.001 * media.babble(10)]))
+    first = measure_clips([media.clip(wave) for wave in waves])
+    second = measure_clips([media.clip(soxr.resample(wave, 16_000, rate), rate) for wave in waves])
+    assert set(RESAMPLING_TOLERANCE) == set(first) - {"sample_rate_hz", "channels"}
+    for name, tolerance in RESAMPLING_TOLERANCE.items():
+        assert np.abs(first[name] - second[name]).max() <= tolerance, name
+
+
+def test_a_long_clip_is_measured_within_little_memory(media):
+    clip = media.clip(np.tile(media.babble(1, seconds=10.0), 12))
+    tracemalloc.start()
+    found = measured(clip)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["duration_seconds"] == pytest.approx(120)
+    assert peak < 12 * clip.num_bytes
