@@ -17,6 +17,8 @@ from pipelines.signals.members import Members, members_of, read_samples
 from pipelines.signals.safety import measure_safety
 from pipelines.signals.schema import KNOWN_FAMILIES, Family
 from pipelines.signals.tasks import Measured, ShardTask
+from pipelines.signals.speech import measure_speech
+from pipelines.signals.speech_quality import measure_speech_quality
 from pipelines.signals.text import Caption, measure_texts
 
 Measurer = Callable[[Sequence[Any]], Mapping[str, Any]]
@@ -29,7 +31,12 @@ def _hash_captions(captions: Sequence[Caption]) -> dict[str, Any]:
 MEASURERS: Mapping[Modality, Mapping[str, Measurer]] = {
     Modality.IMAGE: {"image": measure_images, "fingerprints": hash_pictures, "safety": measure_safety},
     Modality.TEXT: {"text": measure_texts, "fingerprints": _hash_captions},
-    Modality.AUDIO: {"audio": measure_clips, "fingerprints": hash_clips},
+    Modality.AUDIO: {
+        "audio": measure_clips,
+        "fingerprints": hash_clips,
+        "speech": measure_speech,
+        "speech_quality": measure_speech_quality,
+    },
 }
 
 

@@ -11,6 +11,10 @@ READ_ALL = "read a shard from end to end, members as bytes"
 READ_RANDOM = "read samples by uid in random order (3 members each)"
 MEASURE_ALL = "measure all families (128 px PNG, 1 s FLAC, text)"
 MEASURE_ALONE = {name: f"measure {name} alone" for name in ("image", "text", "audio", "fingerprints")}
+MEASURE_PHOTOGRAPHS = "all image signals of a JPEG (512 x 384 px)"
+MEASURE_CLIPS = "audio signals of 10 s clips (16 kHz FLAC)"
+MEASURE_TEXTS = "text signals but the language"
+IDENTIFY_LANGUAGE = "language identification"
 LOAD_CACHED = "load images from the decoded cache, batches of 256 (64 px)"
 LOAD_DECODED = "decode images from 128 px PNG, batches of 256 (64 px)"
 STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
@@ -23,7 +27,14 @@ STAGES = {
     "writing": (WRITE_FETCHED, WRITE_RECORDS, WRITE_SPARE, WRITE_INDEX, WRITE_MEMORY),
     "downloading": (FETCH_ALONE, FETCH_PACKED),
     "reading": (READ_ALL, READ_RANDOM),
-    "measuring": (MEASURE_ALL, *MEASURE_ALONE.values()),
+    "measuring": (
+        MEASURE_ALL,
+        *MEASURE_ALONE.values(),
+        MEASURE_PHOTOGRAPHS,
+        MEASURE_CLIPS,
+        MEASURE_TEXTS,
+        IDENTIFY_LANGUAGE,
+    ),
     "loading": (LOAD_CACHED, LOAD_DECODED),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
