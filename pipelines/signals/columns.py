@@ -112,7 +112,7 @@ AUDIO = (
 FINGERPRINTS = (
     _is("image_phash", pa.uint64(), "64 bits", None, "signs of low DCT terms: near copies differ in few bits",
         "imagehash.phash"),
-    _is("image_colours", pa.list_(pa.uint8()), "8 x 8 x 3 levels", (0, 255), "mean red, green and blue of the cells of "
+    _is("image_colours", pa.list_(pa.uint8()), "8 x 8 x 3 levels", None, "mean red, green and blue of the cells of "
         "a grid, row by row: tells pictures apart that the hash does not"),
     _is("text_minhash", _WORDS, "64 values", None, "of the caption's character 3-grams: the share of equal values "
         "estimates Jaccard similarity", "Broder 1997"),

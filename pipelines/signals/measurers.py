@@ -16,9 +16,9 @@ from pipelines.signals.image import measure_images
 from pipelines.signals.members import Members, members_of, read_samples
 from pipelines.signals.safety import measure_safety
 from pipelines.signals.schema import KNOWN_FAMILIES, Family
-from pipelines.signals.tasks import Measured, ShardTask
 from pipelines.signals.speech import measure_speech
 from pipelines.signals.speech_quality import measure_speech_quality
+from pipelines.signals.tasks import Measured, ShardTask
 from pipelines.signals.text import Caption, measure_texts
 
 Measurer = Callable[[Sequence[Any]], Mapping[str, Any]]

@@ -5,7 +5,6 @@ from itertools import combinations
 import numpy as np
 import pytest
 import soxr
-from datasketch import MinHash
 from PIL import Image
 
 from pipelines.signals import fingerprints
@@ -105,33 +104,6 @@ def test_minhash_estimates_jaccard_similarity():
         errors.append(minhash_similarity(one, two) - exact_jaccard(left, right))
     assert np.mean(np.abs(errors)) <= 0.05
     assert abs(np.mean(errors)) <= 0.02
-
-
-def test_minhash_is_as_near_to_the_exact_similarity_as_that_of_datasketch():
-    rng = np.random.default_rng(1)
-    letters = list("abcdefgh ")
-    pairs = []
-    for _ in range(120):
-        text = "".join(rng.choice(letters, size=60))
-        start = int(rng.integers(0, 60))
-        pairs.append((text, text[:start] + "".join(rng.choice(letters, size=60 - start))))
-    ours, theirs = [], []
-    for left, right in pairs:
-        one, other = hash_texts([left, right])["text_minhash"]
-        ours.append(minhash_similarity(one, other) - exact_jaccard(left, right))
-        theirs.append(by_datasketch(left, right) - exact_jaccard(left, right))
-    assert np.mean(np.abs(ours)) <= 0.05
-    assert np.mean(np.abs(ours)) <= np.mean(np.abs(theirs)) + 0.01
-
-
-def by_datasketch(left: str, right: str) -> float:
-    hashed = []
-    for text in (left, right):
-        padded = f" {normalise(text)} "
-        sketch = MinHash(num_perm=64, seed=1)
-        sketch.update_batch({padded[place : place + 3].encode() for place in range(len(padded) - 2)})
-        hashed.append(sketch)
-    return hashed[0].jaccard(hashed[1])
 
 
 def test_minhash_has_64_values_and_does_not_see_case_or_punctuation():
