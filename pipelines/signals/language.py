@@ -1,8 +1,8 @@
 """Which language a caption is in, by two libraries and the script.
 
 eldc knows 60 languages and is right where captions are short; py3langid knows 80 more, is slower and easily led astray
-by a name. So eldc goes first, and py3langid decides what eldc cannot say: other languages of other scripts, and whether
-Malay is Indonesian.
+by a name. So eldc goes first, and py3langid is asked where eldc is not sure: for a language that eldc does not know,
+and whether Malay is Indonesian.
 """
 
 import re
@@ -14,7 +14,7 @@ _CHARACTERS = 2000  # enough to decide; bounds the time of a long text
 _KANA = re.compile("[\u3040-\u30ff\uff66-\uff9f]")
 _LETTER = re.compile(r"[^\W\d_]")
 _SURE = 0.8
-"""Probability from which py3langid is believed where eldc has nothing to say; under it neither knows the script."""
+"""Probability from which py3langid is believed where eldc is not sure; under it neither knows the language."""
 
 
 def detect_language(text: str) -> tuple[str, float]:
@@ -25,8 +25,10 @@ def detect_language(text: str) -> tuple[str, float]:
         return UNDECIDED
     found = _eldc().detect_details(start)
     language = str(found.language)
+    if not found.reliable and (other := _beyond_eldc(start)):
+        return other
     if language == "und":
-        return _second_opinion(start)
+        return UNDECIDED
     score = min(1.0, float(next(iter(found.scores.values()))))
     if language == "zh" and _KANA.search(start):  # Chinese has no kana
         return "ja", score
@@ -35,9 +37,11 @@ def detect_language(text: str) -> tuple[str, float]:
     return language, score
 
 
-def _second_opinion(text: str) -> tuple[str, float]:
+def _beyond_eldc(text: str) -> tuple[str, float] | None:
+    """What py3langid says with confidence; None for the languages that eldc would have known."""
     language, probability = _py3langid().classify(text)
-    return (str(language), min(1.0, float(probability))) if probability >= _SURE else UNDECIDED
+    is_new = probability >= _SURE and language not in _eldc().LANGUAGES
+    return (str(language), min(1.0, float(probability))) if is_new else None
 
 
 def _malay_or_indonesian(text: str) -> str:
