@@ -1,6 +1,6 @@
 """The fingerprints family: what stays equal when a picture, caption or clip is copied with small changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ _CELLS = 8
 _MARGIN = 0.003  # of the strongest term but the mean
 _STRIP_ROWS = 512  # bounds the memory of a large image
 _SHINGLE = 3
+_SHINGLES_AT_ONCE = 8192  # bounds the memory of a long text
 _FRAMES_SUMMED = 5  # 80 ms: a copy whose frames start between ours still has most of their bits
 _FRAMES_BETWEEN = 5
 _AUDIBLE = 1e-4  # of the clip's strongest band: below it bits are 0, not noise
@@ -94,11 +95,30 @@ def hash_texts(texts: Sequence[str]) -> dict[str, Any]:
     codes = [
         np.frombuffer(f" {normalise(text)} ".ljust(_SHINGLE).encode("utf-32-le"), dtype=np.uint32) for text in texts
     ]
-    shingles = [sliding_window_view(code, _SHINGLE) for code in codes]
-    starts = np.cumsum([0, *(len(part) for part in shingles[:-1])])
-    keys = _mixed(np.concatenate(shingles).astype(np.uint64) @ _odd_numbers(1, _SHINGLE))
-    hashes = (keys[:, None] * _odd_numbers(2, NUM_MINHASHES) + _odd_numbers(3, NUM_MINHASHES)) >> np.uint64(32)
-    return {"text_minhash": list(np.minimum.reduceat(hashes.astype(np.uint32), starts, axis=0))}
+    least = np.full((len(texts), NUM_MINHASHES), np.iinfo(np.uint32).max, dtype=np.uint32)
+    for owners, shingles in _pieces([sliding_window_view(code, _SHINGLE) for code in codes]):
+        starts = np.cumsum([0, *(len(part) for part in shingles[:-1])])
+        keys = _mixed(np.concatenate(shingles).astype(np.uint64) @ _odd_numbers(1, _SHINGLE))
+        hashes = (keys[:, None] * _odd_numbers(2, NUM_MINHASHES) + _odd_numbers(3, NUM_MINHASHES)) >> np.uint64(32)
+        lowest = np.minimum.reduceat(hashes.astype(np.uint32), starts, axis=0)
+        least[owners] = np.minimum(least[owners], lowest)  # no text comes twice in one call
+    return {"text_minhash": list(least)}
+
+
+def _pieces(texts: Sequence[NDArray[np.uint32]]) -> Iterator[tuple[list[int], list[NDArray[np.uint32]]]]:
+    """(places of the texts, parts of their shingles), together few enough for little memory; a long text comes in
+    several calls."""
+    owners: list[int] = []
+    parts: list[NDArray[np.uint32]] = []
+    for place, shingles in enumerate(texts):
+        for start in range(0, len(shingles), _SHINGLES_AT_ONCE):
+            owners.append(place)
+            parts.append(shingles[start : start + _SHINGLES_AT_ONCE])
+            if sum(map(len, parts)) >= _SHINGLES_AT_ONCE:
+                yield owners, parts
+                owners, parts = [], []
+    if parts:
+        yield owners, parts
 
 
 def minhash_similarity(left: Sequence[int], right: Sequence[int]) -> float:

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 import warnings
 from itertools import combinations
 
@@ -128,6 +129,25 @@ def test_a_text_does_not_change_its_neighbours_minhash():
     together = hash_texts(["one text", "x", "another longer text"])["text_minhash"]
     alone = [hash_texts([text])["text_minhash"][0] for text in ("one text", "x", "another longer text")]
     assert np.array_equal(together, alone)
+
+
+def test_a_text_of_a_megabyte_has_a_minhash_within_little_memory():
+    rng = np.random.default_rng(0)
+    text = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz "), size=1_000_000))
+    tracemalloc.start()
+    (found,) = hash_texts([text])["text_minhash"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    assert minhash_similarity(found, hash_texts([text[:500_000] + text[500_001:]])["text_minhash"][0]) > 0.9
+
+
+def test_pieces_do_not_change_a_minhash(monkeypatch):
+    texts = ["one text", "x", "a much longer text with several words in it", "y" * 50]
+    whole = hash_texts(texts)["text_minhash"]
+    for size in (1, 7, 20):
+        monkeypatch.setattr(fingerprints, "_SHINGLES_AT_ONCE", size)
+        assert np.array_equal(hash_texts(texts)["text_minhash"], whole)
 
 
 FROZEN_MINHASH = [204326596, 67068404, 119183110]
