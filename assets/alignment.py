@@ -3,50 +3,22 @@
 A group of its own: in the groups of signals and curation these two would make the drawn flow a circle.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
-
 import dagster as dg
-import numpy as np
-from numpy.typing import NDArray
 
 from assets import upstream
 from assets.curation import PolicyConfig, curated_view, duplicates, no_leakage_in, view_of
 from assets.metadata import DATA_ENGINEERING, column_schema, headline
 from assets.partitions import SNAPSHOTS
 from assets.registry import champion_aligner
-from assets.resources import CorpusStore
+from assets.resources import Compute, CorpusStore
 from assets.signals import distributions, signals
 from mmmodels.alignment.scoring import trained_on
-from pipelines.signals.alignment import Encoder, score_alignment
+from mmmodels.encoders.deferred import bundle_encoder
+from mmmodels.scoring.finding import spread
+from pipelines.signals.alignment import score_alignment
 from pipelines.signals.columns import ALIGNMENT, SCORES
 from pipelines.signals.schema import alignment_family
 from pipelines.storage import read_json
-
-Vectors = NDArray[np.float32]
-
-
-class ChampionEncoder:
-    """A bundle as an encoder; torch is loaded for the first sample that has no score yet, and not before."""
-
-    def __init__(self, bundle_uri: str, *, digest: str) -> None:
-        self._bundle_uri = bundle_uri
-        self.digest = digest
-
-    @cached_property
-    def _model(self) -> Encoder:
-        from mmmodels.alignment.bundle import load_aligner
-
-        return load_aligner(self._bundle_uri)
-
-    def embed_images(self, images: Sequence[bytes]) -> Vectors:
-        return self._model.embed_images(images)
-
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed_texts(texts)
-
-    def embed_audio(self, clips: Sequence[bytes]) -> Vectors:
-        return self._model.embed_audio(clips)
 
 
 @dg.asset(
@@ -57,7 +29,9 @@ class ChampionEncoder:
     owners=DATA_ENGINEERING,
     code_version="1",
 )
-def alignment_signals(context: dg.AssetExecutionContext, corpora: CorpusStore) -> dg.MaterializeResult[None]:
+def alignment_signals(
+    context: dg.AssetExecutionContext, corpora: CorpusStore, compute: Compute
+) -> dg.MaterializeResult[None]:
     """How well picture, caption and speech of a sample fit each other, by the champion's judgement.
 
     Samples that the champion was trained on are labelled `in_sample`: it flatters them. Percentiles are within a
@@ -65,10 +39,10 @@ def alignment_signals(context: dg.AssetExecutionContext, corpora: CorpusStore) -
     """
     snapshot, layout = upstream.snapshot(context), corpora.layout
     champion = upstream.latest(context, champion_aligner)
-    encoder = ChampionEncoder(champion["bundle_uri"], digest=champion["model_digest"])
-    report = score_alignment(
-        layout, snapshot, encoder, trained_on=trained_on(layout, read_json(f"{champion['bundle_uri']}/provenance.json"))
-    )
+    bundle, name = champion["bundle_uri"], f"models:/{champion['name']}/{champion['version']}"
+    encoder, num_workers = spread(bundle_encoder(bundle, name=name), cores=compute.num_workers)
+    seen = trained_on(layout, read_json(f"{bundle}/provenance.json"))
+    report = score_alignment(layout, snapshot, encoder, trained_on=seen, num_workers=num_workers)
     meanings = {column.name: column.meaning for column in ALIGNMENT}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(report.digest),
@@ -82,6 +56,10 @@ def alignment_signals(context: dg.AssetExecutionContext, corpora: CorpusStore) -
             "dagster/uri": layout.signals(report.key, snapshot),
             "dagster/column_schema": column_schema(alignment_family(encoder.digest)[1], meanings),
             "family": report.key,
+            "embeddings": report.embeddings,
+            "modalities": ", ".join(report.modalities),
+            "num_vectors": sum(effort.num_vectors for effort in report.efforts.values()),
+            "seconds": round(report.seconds, 3),
             "num_in_sample": report.num_in_sample,
             "model": champion["name"],
             "model_version": champion["version"],

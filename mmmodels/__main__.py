@@ -7,7 +7,7 @@ from pipelines.verbs import run_verb
 VERBS: dict[str, tuple[str, str]] = {
     "train": ("mmmodels.training.command", "a recipe over a view: Ray Train, tracked, resumable"),
     "evaluate": ("mmmodels.evaluation.command", "a bundle on what a view holds out, with intervals"),
-    "score": ("mmmodels.alignment.command", "alignment signals of a snapshot by an aligner"),
+    "score": ("mmmodels.scoring.command", "vectors and alignment signals of snapshots by a model"),
     "embed": ("mmmodels.tasks.command", "vectors of an image, a text, a clip, and their scores"),
     "predict": ("mmmodels.tasks.command", "labels of a sample by a classifier"),
     "promote": ("mmmodels.registry.command", "the gate, then the alias; or --rollback"),

@@ -16,6 +16,7 @@ from mmmodels.recipes import ModelConfig
 from mmmodels.towers.text import tokenize, train_tokenizer
 from pipelines.curation.splits import Split, is_held_out_text
 from pipelines.curation.views import View
+from pipelines.signals.folds import fold_column
 
 COLUMNS = (
     *("uid", "shard", "group", "split", "label", "caption", "language", "voice", "texts"),
@@ -120,9 +121,21 @@ def trainable_texts(table: pa.Table) -> list[str]:
     ]
 
 
-def prepare(view: View, *, config: ModelConfig, tokenizer: Tokenizer | None = None, num_workers: int = 1) -> Prepared:
-    """Read the view, decode its media (once), and tokenise its texts, with a new tokenizer where none is given."""
+def prepare(
+    view: View,
+    *,
+    config: ModelConfig,
+    tokenizer: Tokenizer | None = None,
+    num_workers: int = 1,
+    without_fold: int = -1,
+) -> Prepared:
+    """Read the view, decode its media (once), and tokenise its texts, with a new tokenizer where none is given.
+
+    The samples of `without_fold` are left out of everything, the tokenizer's texts too.
+    """
     table = view.table(list(COLUMNS))
+    if without_fold >= 0:
+        table = table.filter(pa.array(fold_column(table["group"]) != without_fold))
     if tokenizer is None:
         tokenizer = train_tokenizer(trainable_texts(table), vocab_size=config.text.vocab_size)
     every = {text for texts in table["texts"].to_pylist() for _, text in texts or [] if text}

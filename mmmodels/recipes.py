@@ -87,6 +87,8 @@ class TrainingConfig:
     log_every_steps: int = 10
     num_workers: int = 2
     """Ray Train workers; 0 runs in this process. Not part of the run key: a run may resume at another size."""
+    without_fold: int = -1
+    """Train without this half of the groups (0 or 1), so that the model can judge it; -1 = train on all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

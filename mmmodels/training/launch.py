@@ -124,7 +124,12 @@ def _decode(recipe: Recipe, layout: Layout, *, view: str, view_digest: str) -> N
     from mmmodels.preparing import prepare
     from pipelines.curation.views import open_view
 
-    prepare(open_view(layout, view, view_digest), config=recipe.model, num_workers=os.cpu_count() or 1)
+    prepare(
+        open_view(layout, view, view_digest),
+        config=recipe.model,
+        num_workers=os.cpu_count() or 1,
+        without_fold=recipe.training.without_fold,
+    )
 
 
 def _fit(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:

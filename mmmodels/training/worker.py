@@ -83,7 +83,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
 def prepare_for(recipe: Recipe, view: View, *, parent_bundle: str | None) -> Prepared:
     """The view's data; a model on top of another takes its tokenizer."""
     tokenizer = read_bundle(parent_bundle)[2] if parent_bundle else None
-    return prepare(view, config=recipe.model, tokenizer=tokenizer)
+    return prepare(view, config=recipe.model, tokenizer=tokenizer, without_fold=recipe.training.without_fold)
 
 
 def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> AlignmentTask | ClassificationTask:
@@ -116,6 +116,7 @@ def _write_bundle(
         "corpus": view.snapshot.corpus,
         "snapshot": view.snapshot.snapshot,
         "recipe": recipe.name,
+        "without_fold": recipe.training.without_fold,
         "code_version": code_version(),
         "parent_bundle": config["parent_bundle"],
     }

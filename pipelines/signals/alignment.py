@@ -1,11 +1,9 @@
-"""How well the sides of a sample fit each other, by the vectors of one model: three scores and their ranks."""
+"""How well the sides of a sample fit each other, by the stored vectors of one model: scores and their ranks."""
 
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,39 +13,34 @@ from numpy.typing import NDArray
 from pipelines import storage
 from pipelines.errors import SignalError
 from pipelines.layout import Layout
-from pipelines.progress import track
-from pipelines.samples import Modality, Snapshot, digest_of
+from pipelines.parallel import Place
+from pipelines.samples import Snapshot, digest_of
 from pipelines.signals.columns import SCORES
-from pipelines.signals.files import Shards, open_shards
-from pipelines.signals.members import Members, members_of, read_samples
-from pipelines.signals.schema import alignment_family
+from pipelines.signals.embeddings import ENGLISH, FOLDS, Effort, embed_missing
+from pipelines.signals.encoding import Encoder, checked_digest
+from pipelines.signals.files import Shards, open_shards, read_facts
+from pipelines.signals.folds import NUM_FOLDS
+from pipelines.signals.members import read_samples
+from pipelines.signals.schema import alignment_family, embeddings_key
 
-_BATCH = 256
-_UNIT_TOLERANCE = 1e-2  # bfloat16 vectors are that far from unit length
+__all__ = ["AlignmentReport", "Encoder", "Judge", "percentiles", "score_alignment", "score_by_cross_fitting"]
+
+_FORMULA = "2"  # of scores and ranks: another one is computed anew from the vectors
 _SIDES = (
-    (Modality.IMAGE, Modality.TEXT),
-    (Modality.AUDIO, Modality.TEXT),
-    (Modality.IMAGE, Modality.AUDIO),
+    ("image_vector", "text_vector"),
+    ("audio_vector", "text_vector"),
+    ("image_vector", "audio_vector"),
+    ("text_vector", ENGLISH),
 )
 
-Vectors = NDArray[np.float32]
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """A scoring model and what it has seen."""
 
-class Encoder(Protocol):
-    """A model that puts the three modalities into one space; `mmmodels` implements it."""
-
-    @property
-    def digest(self) -> str:
-        """64 hex digits, of weights and config: names the family of its scores."""
-
-    def embed_images(self, images: Sequence[bytes]) -> Vectors:
-        """(n, d) unit vectors of stored JPEG, PNG or WebP."""
-
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """(n, d) unit vectors."""
-
-    def embed_audio(self, clips: Sequence[bytes]) -> Vectors:
-        """(n, d) unit vectors of stored FLAC."""
+    encoder: Encoder
+    trained_on: frozenset[str]
+    """uids"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,124 +49,203 @@ class AlignmentReport:
 
     key: str
     """The family, `alignment@` and 12 digits of the model's digest."""
+    embeddings: str
+    """The family of the vectors, `embeddings@` and the same digits."""
+    modalities: tuple[str, ...]
+    """What the model can embed; scores of other modalities are null."""
     num_samples: int
     num_in_sample: int
     """Samples that the model was trained on: their scores flatter it."""
-    num_shards_scored: int
+    num_shards_embedded: int
     """By this call; 0 where everything was there."""
+    efforts: Mapping[str, Effort]
+    """Modality -> what this call embedded."""
     seconds: float
     digest: str
     """sha256 over the names and content of the family's files."""
 
 
 def score_alignment(
-    layout: Layout, snapshot: Snapshot, encoder: Encoder, *, trained_on: frozenset[str]
+    layout: Layout,
+    snapshot: Snapshot,
+    encoder: Encoder,
+    *,
+    trained_on: frozenset[str],
+    num_workers: int = 1,
+    on: Place = "processes",
+    ray_address: str | None = None,
 ) -> AlignmentReport:
-    """Score the shards that lack scores of this model, then rank all of the snapshot within each source.
+    """Embed the shards that lack vectors of this model, then score and rank all of the snapshot within each source.
 
-    `trained_on` holds the uids the model has seen; naming others ranks and labels anew without encoding anything.
+    `trained_on` holds the uids the model has seen; naming others labels anew without encoding anything.
     """
+    judge = Judge(encoder=encoder, trained_on=trained_on)
+    return _score(layout, snapshot, (judge,), num_workers=num_workers, on=on, ray_address=ray_address)
+
+
+def score_by_cross_fitting(
+    layout: Layout,
+    snapshot: Snapshot,
+    judges: tuple[Judge, Judge],
+    *,
+    num_workers: int = 1,
+    on: Place = "processes",
+    ray_address: str | None = None,
+) -> AlignmentReport:
+    """Score fold 0 by the first and fold 1 by the second model, each trained without the groups that it scores.
+
+    The family is keyed by both digests. Scores of two models are not on one scale, so ranks are within source and fold.
+    """
+    first, second = (judge.encoder for judge in judges)
+    if first.embed_dim != second.embed_dim or first.modalities != second.modalities:
+        raise SignalError(
+            f"cross-fitting: {first.embed_dim} dimensions of {sorted(first.modalities)} against {second.embed_dim} of "
+            f"{sorted(second.modalities)}, expected two models of one recipe. Train both with the same settings."
+        )
+    return _score(layout, snapshot, judges, num_workers=num_workers, on=on, ray_address=ray_address)
+
+
+def _score(
+    layout: Layout,
+    snapshot: Snapshot,
+    judges: tuple[Judge, ...],
+    *,
+    num_workers: int,
+    on: Place,
+    ray_address: str | None,
+) -> AlignmentReport:
     start = time.monotonic()
-    key, _ = alignment_family(_checked_digest(encoder))
-    raw_key = f"scores@{key.partition('@')[2]}"
-    shards = open_shards(layout, snapshot)
-    setting = digest_of(sorted(trained_on))
-    digest = shards.recall(key, trained_on=setting)
-    missing = [] if digest else shards.missing(raw_key)
-    for shard in track(missing, total=len(missing), what=f"score {snapshot}"):
-        shards.write(raw_key, shard, _score_shard(layout, snapshot, shard, encoder))
-    if digest is None:
-        _rank(shards, key, raw_key, trained_on)
-        digest = shards.remember(key, trained_on=setting)
+    digests = [checked_digest(judge.encoder) for judge in judges]
+    digest = digests[0] if len(digests) == 1 else digest_of(digests)
+    encoders = tuple(judge.encoder for judge in judges)
+    shards, key = open_shards(layout, snapshot), alignment_family(digest)[0]
+    modalities = tuple(sorted(map(str, encoders[0].modalities)))
+    facts = {"model_digest": ",".join(digests), "modalities": ",".join(modalities)}
+    if len(judges) == NUM_FOLDS:
+        facts[FOLDS] = str(NUM_FOLDS)
+    num_embedded, efforts = embed_missing(
+        shards, embeddings_key(digest), encoders, facts=facts, num_workers=num_workers, on=on, ray_address=ray_address
+    )
+    settings = {**facts, "formula": _FORMULA, "trained_on": digest_of([sorted(one.trained_on) for one in judges])}
+    known = shards.recall(key, **settings)
+    if known is None:
+        _Ranking(shards=shards, key=key, embeddings=embeddings_key(digest), facts=facts, judges=judges).write()
+        known = shards.remember(key, **settings)
     return AlignmentReport(
         key=key,
+        embeddings=embeddings_key(digest),
+        modalities=modalities,
         num_samples=shards.num_samples,
         num_in_sample=_count_in_sample(shards, key),
-        num_shards_scored=len(missing),
+        num_shards_embedded=num_embedded,
+        efforts=efforts,
         seconds=time.monotonic() - start,
-        digest=digest,
+        digest=known,
     )
 
 
-def _checked_digest(encoder: Encoder) -> str:
-    if not re.fullmatch(r"[0-9a-f]{64}", encoder.digest):
-        raise SignalError(f"encoder digest {encoder.digest!r}: expected 64 hex digits, of its weights and config.")
-    return encoder.digest
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ranking:
+    """Scores of all shards side by side: a rank needs the whole snapshot."""
+
+    shards: Shards
+    key: str
+    embeddings: str
+    facts: Mapping[str, str]
+    judges: tuple[Judge, ...]
+
+    def write(self) -> None:
+        """Write the family; scores that an earlier call computed are taken from its files."""
+        shards = range(len(self.shards.tars))
+        facts = {**self.facts, "formula": _FORMULA}
+        outdated = set(self.shards.missing(self.key))
+        self.shards.forget(self.key)
+        codes: dict[str, int] = {}
+        parts, sources = [], []
+        for shard in shards:
+            is_usable = shard not in outdated and facts.items() <= read_facts(self._uri(self.key, shard)).items()
+            parts.append(self._recall(shard) if is_usable else self._compute(shard))
+            sources.append(_source_codes(self.shards, shard, codes))
+        table, source = pa.concat_tables(parts), np.concatenate(sources)
+        fold = table["scoring_fold"].combine_chunks().fill_null(0).to_numpy(zero_copy_only=False)
+        place = source.astype(np.int64) * NUM_FOLDS + fold
+        ranks = {score: percentiles(table[score].to_numpy().astype(np.float64), place) for score in SCORES}
+        start = 0
+        for shard, part in zip(shards, parts, strict=True):
+            own = slice(start, start + len(part))
+            whole = self._complete(shard, part, {score: values[own] for score, values in ranks.items()}, fold[own])
+            self.shards.write(self.key, shard, whole, facts=facts)
+            start += len(part)
+
+    def _uri(self, key: str, shard: int) -> str:
+        return self.shards.layout.signal(key, self.shards.snapshot, shard)
+
+    def _recall(self, shard: int) -> pa.Table:
+        columns = [*SCORES, "scoring_fold"]
+        return storage.read_table(self._uri(self.key, shard), columns).replace_schema_metadata(None)
+
+    def _compute(self, shard: int) -> pa.Table:
+        table = storage.read_table(self._uri(self.embeddings, shard))
+        columns = {score: _cosines(table, *sides) for score, sides in zip(SCORES, _SIDES, strict=True)}
+        return pa.table({**columns, "scoring_fold": table["scoring_fold"]})
+
+    def _complete(
+        self, shard: int, scores: pa.Table, ranks: Mapping[str, NDArray[np.float64]], fold: NDArray[np.int8]
+    ) -> pa.Table:
+        uids = storage.read_table(self._uri(self.embeddings, shard), ["uid"])["uid"].combine_chunks()
+        seen = [pc.is_in(uids, value_set=pa.array(sorted(one.trained_on), pa.string())) for one in self.judges]
+        in_sample = seen[0] if len(seen) == 1 else pc.if_else(pa.array(fold == 0), *seen)
+        columns: dict[str, Any] = {"uid": uids, **{score: scores[score] for score in SCORES}}
+        columns |= {f"{score}_percentile": pa.array(rank, mask=np.isnan(rank)) for score, rank in ranks.items()}
+        columns |= {"in_sample": in_sample, "scoring_fold": scores["scoring_fold"]}
+        schema = alignment_family(self.key.partition("@")[2])[1]
+        return pa.table(columns).select(schema.names).cast(schema)
 
 
-def _score_shard(layout: Layout, snapshot: Snapshot, shard: int, encoder: Encoder) -> pa.Table:
-    samples = read_samples(layout, snapshot, shard)
-    tar = layout.tar(snapshot, shard)
-    sides = {modality: _embed(members_of(samples, modality, tar=tar), encoder) for modality in Modality}
-    columns: dict[str, Any] = {"uid": samples["uid"].combine_chunks()}
-    for score, (left, right) in zip(SCORES, _SIDES, strict=True):
-        cosine = np.einsum("nd,nd->n", sides[left], sides[right]) if len(samples) else np.empty(0)
-        absent = np.isnan(cosine)
-        columns[score] = pa.array(np.clip(cosine, -1, 1).astype(np.float32), mask=absent)
-    return pa.table(columns)
+def _cosines(table: pa.Table, left: str, right: str) -> "pa.Array[Any]":
+    """float32, null where a side is absent; lengths are divided out, for float16 is off one by up to 1e-3."""
+    is_whole = _valid(table[left]) & _valid(table[right])
+    pairs = table.select([left, right]).filter(pa.array(is_whole))
+    (one, other) = (_matrix(pairs[name]) for name in (left, right))
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    values = np.clip(np.einsum("nd,nd->n", one, other) / lengths, -1, 1).astype(np.float32)
+    return pa.array(values, pa.float32()).take(pa.array(np.cumsum(is_whole) - 1, pa.int64(), mask=~is_whole))
 
 
-def _embed(members: Members, encoder: Encoder) -> Vectors:
-    """(samples, d): the vector of each sample's member, NaN where it has none."""
-    reading, parts = members.read(), []
-    while batch := list(islice(reading, _BATCH)):
-        parts.append(_checked(_vectors_of(batch, members.modality, encoder), len(batch), members))
-    if not parts:
-        return np.full((len(members.of_sample), 1), np.nan, dtype=np.float32)
-    of_member = np.concatenate([*parts, np.full_like(parts[0][:1], np.nan)])
-    return of_member[members.of_sample]  # -1 takes the last row
+def _valid(column: "pa.ChunkedArray[Any]") -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = column.is_valid().to_numpy()
+    return mask
 
 
-def _vectors_of(batch: Sequence[Any], modality: Modality, encoder: Encoder) -> Vectors:
-    if modality is Modality.TEXT:
-        return encoder.embed_texts([caption.text for caption in batch])
-    return encoder.embed_images(batch) if modality is Modality.IMAGE else encoder.embed_audio(batch)
+def _matrix(column: "pa.ChunkedArray[Any]") -> NDArray[np.float32]:
+    """(rows, d) of a column without nulls."""
+    flat = pc.list_flatten(column).to_numpy()
+    matrix: NDArray[np.float32] = flat.reshape(len(column), -1 if len(column) else 1).astype(np.float32)
+    return matrix
 
 
-def _checked(vectors: Vectors, count: int, members: Members) -> Vectors:
-    """float32 unit vectors, one per member."""
-    found = np.asarray(vectors, dtype=np.float32)
-    lengths = np.linalg.norm(found, axis=1) if found.ndim == 2 else np.empty(0)
-    if len(lengths) != count or not np.all(np.abs(lengths - 1) < _UNIT_TOLERANCE):
-        raise SignalError(
-            f"{members.tar}: the encoder gave {found.shape} {members.modality} vectors for {count} members, expected "
-            f"({count}, d) of length 1. Normalise them in the encoder."
-        )
-    return found
+def _source_codes(shards: Shards, shard: int, codes: dict[str, int]) -> NDArray[np.int32]:
+    """A number for the source of each sample; `codes` grows."""
+    sources = read_samples(shards.layout, shards.snapshot, shard)["source"].combine_chunks()
+    encoded = sources.dictionary_encode(null_encoding="encode")
+    names = [codes.setdefault(name or "", len(codes)) for name in encoded.dictionary.to_pylist()]
+    return np.array(names, dtype=np.int32)[encoded.indices.to_numpy()] if len(sources) else np.empty(0, np.int32)
 
 
-def _rank(shards: Shards, key: str, raw_key: str, trained_on: frozenset[str]) -> None:
-    """Write the family from the scores of all shards: a rank needs the whole snapshot."""
-    shards.forget(key)
-    raw = [storage.read_table(shards.layout.signal(raw_key, shards.snapshot, n)) for n in range(len(shards.tars))]
-    scores = pa.concat_tables(raw).replace_schema_metadata(None)
-    sources = np.concatenate([_sources(shards, shard) for shard in range(len(shards.tars))])
-    table = scores
-    for score in SCORES:
-        values = scores[score].to_numpy().astype(np.float64)  # null becomes NaN
-        rank = percentiles(values, sources)
-        table = table.append_column(f"{score}_percentile", pa.array(rank, mask=np.isnan(rank)))
-    seen = pc.is_in(scores["uid"], value_set=pa.array(sorted(trained_on), pa.string()))
-    _, schema = alignment_family(key.partition("@")[2])
-    table = table.append_column("in_sample", seen).cast(schema)
-    start = 0
-    for shard, part in enumerate(raw):
-        shards.write(key, shard, table.slice(start, len(part)))
-        start += len(part)
-
-
-def _sources(shards: Shards, shard: int) -> NDArray[Any]:
-    samples = read_samples(shards.layout, shards.snapshot, shard)
-    return np.array(samples["source"].to_pylist(), dtype=object)
-
-
-def percentiles(values: NDArray[np.float64], sources: NDArray[Any]) -> NDArray[np.float64]:
+def percentiles(values: NDArray[np.float64], sources: NDArray[Any] | Sequence[object]) -> NDArray[np.float64]:
     """Share, in percent, of the values of the same source that are not above each; NaN stays and does not count."""
     ranks = np.full(len(values), np.nan)
-    for source in dict.fromkeys(sources.tolist()):
-        rows = np.flatnonzero((sources == source) & ~np.isnan(values))
-        ordered = np.sort(values[rows])
-        ranks[rows] = 100.0 * np.searchsorted(ordered, values[rows], side="right") / max(1, len(rows))
+    rows = np.flatnonzero(~np.isnan(values))
+    if not len(rows):
+        return ranks
+    _, code, count = np.unique(np.asarray(sources)[rows], return_inverse=True, return_counts=True)
+    order = np.lexsort((values[rows], code))
+    ordered_code, ordered = code[order], values[rows][order]
+    is_last = np.r_[(ordered_code[1:] != ordered_code[:-1]) | (ordered[1:] != ordered[:-1]), True]
+    lasts = np.flatnonzero(is_last)
+    last = lasts[np.searchsorted(lasts, np.arange(len(order)))]  # of the run of equal values
+    first = np.r_[0, np.cumsum(count)[:-1]][ordered_code]
+    ranks[rows[order]] = 100.0 * (last + 1 - first) / count[ordered_code]
     return ranks
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 Bounds = tuple[float | None, float | None]
-SCORES = ("image_text_score", "audio_text_score", "image_audio_score")
+SCORES = ("image_text_score", "audio_text_score", "image_audio_score", "text_text_score")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,9 +142,13 @@ SPEECH_QUALITY = tuple(
 
 ALIGNMENT = (
     *(_is(score, _F32, "", (-1, 1), f"cosine of the {' and '.join(score.split('_')[:2])} vectors", "CLIP, CLAP")
-      for score in SCORES),
-    *(_is(f"{score}_percentile", _F32, "%", (0, 100), "share of the source's scored samples that are not above it")
-      for score in SCORES),
+      for score in SCORES[:3]),
+    _is("text_text_score", _F32, "", (-1, 1), "cosine of the vectors of a caption in another language and of the "
+        "English text beside it", "LaBSE, USE"),
+    *(_is(f"{score}_percentile", _F32, "%", (0, 100), "share of the source's scored samples that are not above it; "
+          "cross-fitted: of those of its fold") for score in SCORES),
     _flag("in_sample", "the scoring model was trained on this sample"),
+    _is("scoring_fold", pa.int8(), "", (0, 1), "cross-fitted: which of two models scored it, the one that was trained "
+        "without its group; null where one model scored all"),
 )
 # fmt: on

@@ -42,9 +42,9 @@ class Shards:
         current = {shard for shard in found if measured.get(shard, self.tars[shard]) == self.tars[shard]}
         return [shard for shard in range(len(self.tars)) if shard not in current]
 
-    def write(self, key: str, shard: int, table: pa.Table) -> None:
+    def write(self, key: str, shard: int, table: pa.Table, *, facts: Mapping[str, str] | None = None) -> None:
         """One family of one shard, whole or not at all, bound to the tar it was measured from."""
-        write_signals(self.layout.signal(key, self.snapshot, shard), table, tar_sha256=self.tars[shard])
+        write_signals(self.layout.signal(key, self.snapshot, shard), table, tar_sha256=self.tars[shard], facts=facts)
 
     def recall(self, key: str, **settings: str) -> str | None:
         """The digest of a family that an earlier call finished for these tars and settings; None where none did."""
@@ -91,9 +91,22 @@ def open_shards(layout: Layout, snapshot: Snapshot) -> Shards:
     )
 
 
-def write_signals(uri: str, table: pa.Table, *, tar_sha256: str) -> None:
-    """One signal file, whole or not at all, bound to the tar it was measured from."""
-    storage.write_table(uri, table.replace_schema_metadata({_TAR: tar_sha256}))
+def write_signals(uri: str, table: pa.Table, *, tar_sha256: str, facts: Mapping[str, str] | None = None) -> None:
+    """One signal file, whole or not at all, bound to the tar it was measured from.
+
+    `facts` goes into the file's metadata: what a reader must know of all its rows, such as the scoring model.
+    """
+    storage.write_table(uri, table.replace_schema_metadata({**(facts or {}), _TAR: tar_sha256}))
+
+
+def read_facts(uri: str) -> dict[str, str]:
+    """The metadata of a signal file; empty where it is not one of ours or not there."""
+    filesystem, path = storage.filesystem_of(uri)
+    try:
+        metadata = pq.read_schema(path, filesystem=filesystem).metadata or {}
+    except (pa.ArrowInvalid, OSError):
+        return {}
+    return {key.decode(): value.decode() for key, value in metadata.items() if not key.startswith(b"ARROW:")}
 
 
 def read_signals(layout: Layout, snapshot: Snapshot, families: Sequence[str]) -> pa.Table:
@@ -127,9 +140,4 @@ def _read(uri: str) -> pa.Table:
 
 def _tar_of(uri: str) -> str | None:
     """The tar a file was measured from; None where the file is not one of ours, which is measured again."""
-    filesystem, path = storage.filesystem_of(uri)
-    try:
-        metadata = pq.read_schema(path, filesystem=filesystem).metadata or {}
-    except (pa.ArrowInvalid, OSError):
-        return None
-    return metadata.get(_TAR.encode(), b"").decode()
+    return read_facts(uri).get(_TAR)

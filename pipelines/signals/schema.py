@@ -57,6 +57,25 @@ def alignment_family(encoder_digest: str) -> tuple[str, pa.Schema]:
     return f"alignment@{encoder_digest[:12]}", pa.schema([pa.field("uid", pa.string(), nullable=False), *fields])
 
 
+_VECTOR = pa.list_(pa.float16())  # of fixed size, but Arrow cannot read fixed lists with nulls back (arrow#35692)
+EMBEDDINGS = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False),
+        pa.field("image_vector", _VECTOR),
+        pa.field("text_vector", _VECTOR),
+        pa.field("audio_vector", _VECTOR),
+        pa.field("english_vector", _VECTOR),
+        pa.field("scoring_fold", pa.int8()),
+    ]
+)
+"""Unit vectors of what a sample has; `english_vector` is of an English text beside a caption in another language."""
+
+
+def embeddings_key(encoder_digest: str) -> str:
+    """`embeddings@<12 digits>`: the vectors of one model."""
+    return f"embeddings@{encoder_digest[:12]}"
+
+
 def family_of(name: str) -> Family:
     """By name or by key; SignalError where there is no such family or version."""
     for family in KNOWN_FAMILIES.values():

@@ -37,7 +37,7 @@ def test_a_model_is_trained_judged_and_used_from_a_shell(patterns_view, mlflow_u
 
     snapshot = patterns_view.snapshot
     place = ["--root", patterns_view.layout.root, "--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot]
-    scored = answer(capsys, "score", bundle, *place)
+    scored = answer(capsys, "score", bundle, *place)["snapshots"][str(snapshot)]
     assert 0 < scored["num_in_sample"] < scored["num_samples"]
 
 
