@@ -6,8 +6,11 @@ Weights are safetensors, or what `torch.load(weights_only=True)` takes: nothing 
 import hashlib
 import io
 import json
+import logging
 import pickle
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +31,9 @@ from pipelines.storage import file_sha256
 CONFIG = "open_clip_config.json"
 _WEIGHTS = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+_UNREADABLE = (RuntimeError, pickle.UnpicklingError, OSError, EOFError, KeyError, TypeError, ValueError, AssertionError,
+               AttributeError)  # fmt: skip
+"""What open_clip and torch raise for weights of another model or kind; it checks shapes with `assert`."""
 _MAX_PIXELS = 64_000_000
 
 
@@ -130,12 +136,15 @@ def build_towers(files: ClipFiles, device: torch.device) -> Mapping[Modality, To
     from open_clip.factory import load_checkpoint
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    model = open_clip.create_model(files.config_name, load_weights=False, pretrained_image=False)
+    with _quiet():
+        model = open_clip.create_model(files.config_name, load_weights=False, pretrained_image=False)
     if files.weights.suffix not in _SUFFIXES:
         raise CheckpointError(f"{files.weights}: expected {', '.join(_SUFFIXES)}. Convert it to safetensors.")
     try:
-        load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, OSError, KeyError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of other protocols, which are refused below
+            load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"{files.weights}: not the weights of {files.config_name} ({str(error)[:500]}). Name the config that they "
             "were trained with; a pickled model is refused, save its state_dict as safetensors."
@@ -156,6 +165,18 @@ def build_towers(files: ClipFiles, device: torch.device) -> Mapping[Modality, To
             probe="a red circle and a blue square",
         ),
     }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """open_clip warns that the weights are random: they are loaded after it, and checked."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def _image_tensor(data: bytes, *, transform: Any) -> Tensor:
