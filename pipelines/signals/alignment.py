@@ -130,7 +130,7 @@ def _score(
     known = shards.recall(key, **settings)
     if known is None:
         _Ranking(shards=shards, key=key, embeddings=embeddings_key(digest), facts=facts, judges=judges).write()
-        known = shards.remember(key, **settings)
+        known = shards.remember(key, written=None, **settings)
     return AlignmentReport(
         key=key,
         embeddings=embeddings_key(digest),

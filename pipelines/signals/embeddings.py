@@ -97,7 +97,7 @@ def embed_missing(
     for _, spent in finished:
         for name, effort in spent.items():
             efforts[name] = efforts.get(name, Effort()) + effort
-    shards.remember(key, **facts)
+    shards.remember(key, written=None, **facts)
     return len(missing), efforts
 
 

@@ -12,10 +12,10 @@ from pipelines.signals.alignment import Judge, percentiles, score_alignment, sco
 from pipelines.signals.columns import SCORES
 from pipelines.signals.files import read_facts
 from pipelines.signals.folds import fold_column
+from pipelines.signals.markers import read_marker
 from pipelines.signals.measuring import measure, read_signals
 from pipelines.signals.schema import alignment_family
 from pipelines.signals.vectors import read_vectors
-from pipelines.storage import read_json
 from tests.pipelines.signals.encoders import HashingEncoder
 
 
@@ -165,7 +165,7 @@ def test_a_modality_that_the_model_lacks_has_null_scores_and_the_metadata_says_s
     for key in (report.key, report.embeddings):
         facts = read_facts(layout.signal(key, snapshot, 2))
         assert (facts["modalities"], facts["model_digest"]) == ("image,text", encoder.digest)
-    assert read_json(layout.measured(report.key, snapshot))["modalities"] == "image,text"
+    assert read_marker(layout, report.key, snapshot).settings["modalities"] == "image,text"
 
 
 def test_a_caption_in_another_language_is_held_against_its_english_text(tiny_snapshot):
