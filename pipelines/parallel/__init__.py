@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterable, Sized
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeVar
 
@@ -11,12 +12,26 @@ from pipelines.parallel.failures import Failures
 from pipelines.parallel.processes import run_in_processes
 from pipelines.progress import track
 
-__all__ = ["Place", "map_as_done", "map_shards", "num_cores"]
+__all__ = ["Place", "RayCluster", "map_as_done", "map_shards", "num_cores"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 Place = Literal["processes", "ray"]
 """Where workers are: processes of this machine, or a Ray cluster."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RayCluster:
+    """A Ray cluster, and what a task takes of it beside a core."""
+
+    address: str | None = None
+    """None: one that is started here."""
+    num_gpus: float = 0
+    """Of each task; `num_workers` 0 is then as many as fit on the cluster's GPUs."""
+
+    def __post_init__(self) -> None:
+        if self.num_gpus < 0:
+            raise CorpusError(f"num_gpus = {self.num_gpus}: expected 0 or more for each task.")
 
 
 def map_shards(
@@ -26,7 +41,7 @@ def map_shards(
     num_workers: int,
     what: str,
     total: int | None = None,
-    on: Place = "processes",
+    on: Place | RayCluster = "processes",
     ray_address: str | None = None,
     keep_going: bool = False,
 ) -> list[R]:
@@ -54,7 +69,7 @@ def map_as_done(
     num_workers: int,
     what: str,
     total: int | None = None,
-    on: Place = "processes",
+    on: Place | RayCluster = "processes",
     ray_address: str | None = None,
     keep_going: bool = False,
 ) -> Generator[tuple[int, R], None, None]:
@@ -67,17 +82,24 @@ def map_as_done(
 
     `num_workers` 0 is one for each core that this process may use, or for each of the cluster's. `total` is asked for
     where `tasks` has no length. On Ray, `ray_address` is a running cluster; without it one is started here and
-    stopped at the end. Functions and tasks must pickle.
+    stopped at the end; `on` may say more, as a `RayCluster`. With `num_workers` 0 a cluster that grows meanwhile is
+    used as it grows. Functions and tasks must pickle.
     """
     if num_workers < 0:
         raise CorpusError(f"{what}: num_workers = {num_workers}, expected 1 or more, or 0 for one per core.")
     total = len(tasks) if total is None and isinstance(tasks, Sized) else total
     failures = Failures(what, total=total)
-    if on == "ray":
-        from pipelines.parallel.cluster import run_on_ray
+    cluster = RayCluster(address=ray_address) if on == "ray" else on
+    if isinstance(cluster, RayCluster):
+        from pipelines.parallel.cluster import Pool, run_on_ray
 
         finished = run_on_ray(
-            function, tasks, num_workers=num_workers, address=ray_address, failures=failures, keep_going=keep_going
+            function,
+            tasks,
+            Pool(num_workers=num_workers, num_gpus=cluster.num_gpus),
+            address=cluster.address,
+            failures=failures,
+            keep_going=keep_going,
         )
     elif on == "processes":
         finished = _run_here(function, tasks, num_workers or num_cores(), failures, keep_going=keep_going)

@@ -6,8 +6,10 @@ import os
 import pickle
 import socket
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,11 +31,41 @@ _CONNECT_SECONDS = 10.0
 _OTHER_FILES = ["**/__pycache__", "**/*.pyc"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pool:
+    """How many tasks at a time, and what each takes."""
+
+    num_workers: int
+    """0: as many as fit, and a few that wait for room: by them a cluster that can grow sees that it should."""
+    num_gpus: float = 0
+    """Of each task, beside its core."""
+
+    def num_tasks(self) -> int:
+        """To hand over now; a cluster may have grown or shrunk since."""
+        if self.num_workers:
+            return self.num_workers
+        fitting = self._num_fitting()
+        return fitting + max(1, fitting // 4)
+
+    def check(self, what: str, *, on_fixed_cluster: bool) -> None:
+        """Ray waits without end for what is not there and cannot come."""
+        if on_fixed_cluster and not self._num_fitting():
+            raise CorpusError(
+                f"{what}: each task takes {self.num_gpus:g} GPU, this machine has "
+                f"{ray.cluster_resources().get('GPU', 0):g}. Name a cluster that has some, or ask for none."
+            )
+
+    def _num_fitting(self) -> int:
+        there = ray.cluster_resources()
+        cores = int(there.get("CPU", 0))
+        return min(cores, int(there.get("GPU", 0) / self.num_gpus)) if self.num_gpus else cores
+
+
 def run_on_ray(
     function: Callable[[T], R],
     tasks: Iterable[T],
+    pool: Pool,
     *,
-    num_workers: int,
     address: str | None,
     failures: Failures,
     keep_going: bool,
@@ -42,11 +74,11 @@ def run_on_ray(
 
     A cluster that this process is connected to already is used and left as it is.
     """
-    with _connected(function, num_workers=num_workers, address=address):
-        num_tasks = num_workers or int(ray.cluster_resources().get("CPU", 1))
-        crew = _Crew(function, tasks, failures, keep_going=keep_going)
+    with _connected(function, num_workers=pool.num_workers, address=address):
+        pool.check(failures.what, on_fixed_cluster=address is None)
+        crew = _Crew(function, tasks, failures, pool, keep_going=keep_going)
         try:
-            yield from crew.run(num_tasks)
+            yield from crew.run()
         except BaseException:  # also Ctrl-C and a closed generator
             crew.cancel()
             raise
@@ -56,28 +88,39 @@ class _Crew:
     """The tasks that Ray has, by the reference to their result."""
 
     def __init__(
-        self, function: Callable[[Any], Any], tasks: Iterable[Any], failures: Failures, *, keep_going: bool
+        self, function: Callable[[Any], Any], tasks: Iterable[Any], failures: Failures, pool: Pool, *, keep_going: bool
     ) -> None:
         self._function = function
         self._tasks = enumerate(tasks)
         self._failures = failures
         self._keep_going = keep_going
         self._under_way: dict[Any, tuple[int, Any]] = {}
-        self._attempt = ray.remote(num_cpus=1, max_retries=MAX_ATTEMPTS - 1)(attempt)
+        self._pool = pool
+        self._num_tasks, self._look_again = 0, 0.0
+        self._attempt = ray.remote(num_cpus=1, num_gpus=pool.num_gpus, max_retries=MAX_ATTEMPTS - 1)(attempt)
 
-    def run(self, num_tasks: int) -> Iterator[tuple[int, Any]]:
-        while len(self._under_way) < num_tasks and self._start_next():
-            pass
+    def run(self) -> Iterator[tuple[int, Any]]:
+        self._fill()
         while self._under_way:
             done, _ = ray.wait(list(self._under_way), num_returns=1, timeout=_LOOK_SECONDS)
+            if not done:
+                self._fill()
             for reference in done:
                 position, task = self._under_way.pop(reference)
                 succeeded, value = self._outcome(reference, task)
                 if not succeeded:
                     self._failures.add(position, task, value)
-                self._start_next()
+                self._fill()
                 if succeeded:
                     yield position, value
+
+    def _fill(self) -> None:
+        """Hand over as many tasks as the cluster has room for; it is asked once in a while."""
+        if time.monotonic() >= self._look_again:
+            self._num_tasks = self._pool.num_tasks()
+            self._look_again = time.monotonic() + _LOOK_SECONDS
+        while len(self._under_way) < self._num_tasks and self._start_next():
+            pass
 
     def cancel(self) -> None:
         """End what runs; where the connection is gone it ends by itself."""

@@ -1,10 +1,7 @@
 import itertools
-import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,10 +12,11 @@ import pytest
 
 from pipelines.errors import CorpusError, ShardError
 from pipelines.layout import Layout
-from pipelines.parallel import map_as_done, map_shards
+from pipelines.parallel import RayCluster, map_as_done, map_shards
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.sources.folder import open_folder
 from tests.pipelines.parallel import work
+from tests.ray_cluster import running_head, running_node
 
 pytestmark = [
     pytest.mark.ray,
@@ -39,38 +37,8 @@ map_shards(notes_and_waits, sys.argv[1:2] * 2, num_workers=2, what="wait", on="r
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A running cluster of two cores, started from another folder with nothing of ours to import."""
-    ray = str(Path(sys.executable).with_name("ray"))
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray looks for a token where it can find one
-    clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "RAY_ADDRESS"}}
-    head = subprocess.Popen(
-        [
-            ray,
-            "start",
-            "--head",
-            "--port=0",
-            "--num-cpus=2",
-            "--include-dashboard=false",
-            "--block",
-            "--disable-usage-stats",
-        ],
-        cwd="/",
-        env=clean,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert head.stdout
-    try:
-        told = next(found for line in head.stdout if (found := re.search(r"--address='([^']+)'", line)))
-        threading.Thread(target=head.stdout.read, daemon=True).start()
-        yield told[1]
-    finally:
-        head.terminate()
-        try:
-            head.wait(20)
-        except subprocess.TimeoutExpired:
-            head.kill()
-            head.wait()
+    with running_head("--num-cpus=2") as (told, *_):
+        yield told
 
 
 def test_results_stand_in_the_order_of_the_tasks_on_a_cluster_that_is_started_here():
@@ -132,6 +100,32 @@ def wait_until(condition, seconds: float = 40) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_a_cluster_that_grows_meanwhile_is_used_as_it_grows():
+    with running_head("--num-cpus=1") as (told, environment, _):
+        finished = map_as_done(
+            work.names_its_node, iter(range(60)), num_workers=0, what="x", total=60, on="ray", ray_address=told
+        )
+        with closing(finished):
+            nodes = [next(finished)[1]]
+            with running_node(told, "--num-cpus=2", environment=environment):
+                nodes += [node for _, node in finished]
+    assert len(nodes) == 60
+    assert len(set(nodes)) == 2
+
+
+def test_tasks_share_gpus_as_they_are_told():
+    with running_head("--num-cpus=2", "--num-gpus=1") as (told, *_):
+        found = map_shards(
+            work.names_its_gpus, range(4), num_workers=0, what="x", on=RayCluster(address=told, num_gpus=0.5)
+        )
+    assert found == [[0]] * 4
+
+
+def test_a_machine_without_the_gpu_that_tasks_take_is_no_place_to_wait():
+    with pytest.raises(CorpusError, match="x: each task takes 64 GPU, this machine has"):
+        map_shards(work.doubled, [1], num_workers=1, what="x", on=RayCluster(num_gpus=64))
 
 
 def test_shards_that_a_cluster_packed_are_those_of_processes(tiny_corpus: Path, tmp_path: Path, address: str):

@@ -76,3 +76,17 @@ def notes_and_waits(folder: str) -> str:
 
 def doubled(task: int) -> int:
     return 2 * task
+
+
+def names_its_node(_: int) -> str:
+    """Takes a while, so that a cluster can grow meanwhile."""
+    import ray
+
+    time.sleep(0.5)
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def names_its_gpus(_: int) -> list[int]:
+    import ray
+
+    return [int(number) for number in ray.get_gpu_ids()]
