@@ -23,6 +23,11 @@ class Column:
     """Lowest and highest value that can occur; None where the column is not a number."""
 
     @property
+    def may_be_null(self) -> bool:
+        """Also of a sample that has the part: its meaning says when."""
+        return "null" in self.meaning
+
+    @property
     def range_text(self) -> str:
         """For people, e.g. `0 to 1` or `>= 0`."""
         low, high = self.range or (None, None)

@@ -1,6 +1,6 @@
 """Signals that an earlier snapshot of the corpus has of the same shards: linked instead of measured again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pipelines import storage
 from pipelines.shards.snapshots import snapshots_of
@@ -25,18 +25,8 @@ def reuse_signals(shards: Shards, key: str, missing: Sequence[int]) -> dict[int,
             for theirs, (tar, file) in marker.files.items()
             if tar in wanted and f"{theirs:08d}.parquet" in there
         }
-        ours = {uri: shards.layout.signal(key, shards.snapshot, shard) for uri, (shard, _) in found.items()}
-        for uri in _linked(ours):
-            shard, file = found[uri]
-            linked[shard] = file
+        storage.same_files(
+            {uri: shards.layout.signal(key, shards.snapshot, shard) for uri, (shard, _) in found.items()}
+        )
+        linked.update(found.values())
     return linked
-
-
-def _linked(targets: dict[str, str]) -> Iterator[str]:
-    """Sources of links, as they are there."""
-
-    def link(uri: str) -> str:
-        storage.same_file(uri, targets[uri])
-        return uri
-
-    yield from storage.read_many(link, targets)
