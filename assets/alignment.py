@@ -7,11 +7,12 @@ import dagster as dg
 
 from assets import upstream
 from assets.curation import PolicyConfig, curated_view, duplicates, no_leakage_in, view_of
+from assets.measured import distributions
 from assets.metadata import DATA_ENGINEERING, column_schema, headline
 from assets.partitions import SNAPSHOTS
 from assets.registry import champion_aligner
 from assets.resources import Compute, CorpusStore
-from assets.signals import distributions, signals
+from assets.signals import signals
 from mmmodels.alignment.scoring import trained_on
 from mmmodels.encoders.deferred import bundle_encoder
 from mmmodels.scoring.finding import spread

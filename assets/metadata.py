@@ -41,8 +41,8 @@ def strip(images: Sequence[bytes]) -> dg.MarkdownMetadataValue:
     pictures = list(_readable(images))
     for pixels, quality in ((48, 70), (40, 60), (32, 50), (28, 40), (24, 30), (20, 20), (16, 10)):
         sheet = Image.new("RGB", (len(pictures) * pixels, pixels), "white")
-        for number, picture in enumerate(pictures):
-            small = picture.copy()
+        for number, one in enumerate(pictures):
+            small = one.copy()
             small.thumbnail((pixels, pixels))
             sheet.paste(small, (number * pixels, 0))
         found = dg.MetadataValue.md(f"![pictures]({_webp(sheet, quality)})" if pictures else "none")
@@ -59,13 +59,14 @@ def samples_table(
     The page does not draw players; the HTML page beside it does.
     """
     cells = (
-        [_picture(image), _drawing(clip), row["caption"] or "", row["language"] or "", _seconds(row), row["uid"]]
+        [picture(image), drawing(clip), row["caption"] or "", row["language"] or "", _seconds(row), row["uid"]]
         for image, clip, row in rows
     )
     return table(["picture", "clip", "caption", "language", "seconds", "uid"], cells)
 
 
-def _picture(image: bytes | None) -> str:
+def picture(image: bytes | None) -> str:
+    """A cell: the image, small; or why not."""
     if image is None:
         return "none"
     try:
@@ -78,7 +79,8 @@ def _picture(image: bytes | None) -> str:
     return "too detailed"
 
 
-def _drawing(clip: bytes | None) -> str:
+def drawing(clip: bytes | None) -> str:
+    """A cell: the wave of a clip; or why not."""
     if clip is None:
         return "none"
     try:
@@ -99,8 +101,8 @@ def _readable(images: Iterable[bytes]) -> Iterator[Image.Image]:
 
 
 def _decoded(image: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(thumbnail(image))) as picture:
-        return picture.convert("RGB")
+    with Image.open(io.BytesIO(thumbnail(image))) as opened:
+        return opened.convert("RGB")
 
 
 def _webp(image: Image.Image, quality: int) -> str:

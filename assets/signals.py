@@ -1,22 +1,18 @@
 """Measured facts about every sample, one family of columns per asset; one pass over the shards for all of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import dagster as dg
-import pyarrow as pa
-import pyarrow.compute as pc
+from pydantic import Field
 
-from assets import upstream
-from assets.charts import histogram
-from assets.metadata import DATA_ENGINEERING, column_schema, headline
+from assets import soundness, upstream
+from assets.measured import TELLING, describe
+from assets.metadata import DATA_ENGINEERING
 from assets.partitions import SNAPSHOTS
 from assets.resources import Compute, CorpusStore
 from assets.shards import shards
-from pipelines.layout import Layout
-from pipelines.samples import Snapshot
-from pipelines.shards.reading import read_sidecars
-from pipelines.shards.sidecar import SUCCESS
-from pipelines.signals.measuring import FamilyReport, measure, read_signals
+from pipelines.signals.drifting import THRESHOLD, find_drift, snapshot_before
+from pipelines.signals.measuring import measure
 from pipelines.signals.schema import FAMILIES, Family
 from pipelines.signals.summaries import summarise
 
@@ -28,12 +24,6 @@ WHAT = {
     "audio": "What each clip sounds like: length, loudness, clipping, silence, noise, bandwidth.",
     "fingerprints": "Short codes by which near-duplicate pictures, captions and clips are found.",
 }
-CHARTS = {
-    "image": ("luminance_mean", "colourfulness", "sharpness"),
-    "text": ("characters", "words"),
-    "audio": ("duration_seconds", "loudness_lufs", "snr_db"),
-}
-"""The columns whose distribution an asset's page shows."""
 
 
 def _spec(name: str, family: Family) -> dg.AssetSpec:
@@ -62,63 +52,75 @@ def signals(
     chosen = [name for name in FAMILIES if dg.AssetKey(ASSETS[name]) in context.selected_asset_keys]
     report = measure(layout, snapshot, families=chosen, num_workers=compute.num_workers)
     for name in chosen:
-        yield _materialized(layout, snapshot, FAMILIES[name], report.families[name])
+        yield dg.MaterializeResult(
+            asset_key=ASSETS[name],
+            data_version=dg.DataVersion(report.families[name].digest),
+            metadata=describe(layout, snapshot, FAMILIES[name], report.families[name]),
+        )
 
 
-def _materialized(
-    layout: Layout, snapshot: Snapshot, family: Family, report: FamilyReport
-) -> dg.MaterializeResult[None]:
-    meanings = {column.name: column.meaning for column in family.columns}
-    return dg.MaterializeResult(
-        asset_key=ASSETS[family.name],
-        data_version=dg.DataVersion(report.digest),
-        metadata={
-            "headline": headline(f"{report.num_samples:,} samples, {len(family.columns)} figures each"),
-            **distributions(layout, snapshot, family.key, CHARTS.get(family.name, ())),
-            "dagster/partition_row_count": report.num_samples,
-            "dagster/uri": layout.signals(family.key, snapshot),
-            "dagster/column_schema": column_schema(family.arrow, meanings),
-            "num_shards_measured": report.num_shards_measured,
-            "seconds": report.seconds,
-        },
+class DriftConfig(dg.Config):
+    """When two snapshots of a corpus are no longer the same population."""
+
+    threshold: float = Field(
+        default=THRESHOLD,
+        description="Population stability index of a column above which it is said to have drifted; 0.1 is strict, "
+        "0.25 lenient. What chance alone explains in a small snapshot is never said to be drift.",
     )
 
 
-def distributions(
-    layout: Layout, snapshot: Snapshot, family: str, names: Sequence[str]
-) -> dict[str, dg.MarkdownMetadataValue]:
-    """Column -> how its values are distributed, for those that have any."""
-    found = {column.name: column for column in summarise(layout, snapshot, family).columns} if names else {}
-    return {
-        name: histogram(column.counts, low=column.minimum, median=column.median, high=column.maximum)
-        for name in names
-        if (column := found.get(name))
+def sound_check(name: str) -> dg.AssetChecksDefinition:
+    """The checks of a family's files, in one pass over them."""
+    asset = dg.AssetKey(ASSETS[name])
+    has_numbers = any(column.range for column in FAMILIES[name].columns)
+    said = {
+        soundness.MEASURED: "Every sample of the shards has a row: nothing unmeasured can pass a policy.",
+        soundness.NULLS: "A figure is null only where the sample has no such part, or where the column says when.",
+        **({soundness.RANGE: "Every value lies in the range that the schema states."} if has_numbers else {}),
     }
+    specs = [dg.AssetCheckSpec(check, asset=asset, blocking=True, description=words) for check, words in said.items()]
+
+    @dg.multi_asset_check(name=f"{ASSETS[name]}_are_sound", specs=specs, can_subset=True)
+    def signals_are_sound(
+        context: dg.AssetCheckExecutionContext, corpora: CorpusStore
+    ) -> Iterator[dg.AssetCheckResult]:
+        snapshot = upstream.snapshot(context, asset)
+        summary = summarise(corpora.layout, snapshot, name)
+        command = (
+            f"python -m pipelines measure --root {corpora.layout.root} --corpus {snapshot.corpus} "
+            f"--snapshot {snapshot.snapshot} --signals {name}"
+        )
+        for check, judge in soundness.JUDGES.items():
+            if dg.AssetCheckKey(asset, check) in context.selected_asset_check_keys:
+                yield judge(asset, summary, command=command)
+
+    return signals_are_sound
 
 
-def measured_check(name: str) -> dg.AssetChecksDefinition:
-    """The check that a family has one row for every sample of the shards."""
+def drift_check(name: str) -> dg.AssetChecksDefinition:
+    """The check that a family is distributed as in the corpus's last other snapshot."""
+    asset, key = dg.AssetKey(ASSETS[name]), FAMILIES[name].key
 
     @dg.asset_check(
-        asset=dg.AssetKey(ASSETS[name]),
-        name="every_sample_is_measured",
-        blocking=True,
-        description="Every sample of the shards has a row: nothing unmeasured can pass a policy.",
+        asset=asset,
+        name=soundness.DRIFT,
+        description="No column is distributed otherwise than in the corpus's last other snapshot, by the population "
+        "stability index over its deciles.",
     )
-    def every_sample_is_measured(context: dg.AssetCheckExecutionContext, corpora: CorpusStore) -> dg.AssetCheckResult:
-        snapshot = upstream.snapshot(context, dg.AssetKey(ASSETS[name]))
-        unmeasured = num_unmeasured(corpora.layout, snapshot, name)
-        return dg.AssetCheckResult(passed=unmeasured == 0, metadata={"num_unmeasured": unmeasured})
+    def distribution_is_stable(
+        context: dg.AssetCheckExecutionContext, config: DriftConfig, corpora: CorpusStore
+    ) -> dg.AssetCheckResult:
+        snapshot = upstream.snapshot(context, asset)
+        before = snapshot_before(corpora.layout, snapshot, key)
+        found = [] if before is None else find_drift(
+            summarise(corpora.layout, before, name), summarise(corpora.layout, snapshot, name)
+        )  # fmt: skip
+        return soundness.drift(asset, found, before=before, threshold=config.threshold)
 
-    return every_sample_is_measured
-
-
-def num_unmeasured(layout: Layout, snapshot: Snapshot, family: str) -> int:
-    """Samples of the shards without a row in the family."""
-    records = read_sidecars(layout, snapshot)
-    samples = records.filter(pc.equal(records["status"], pa.scalar(SUCCESS)))["uid"]
-    measured = read_signals(layout, snapshot, [family])["uid"].combine_chunks()
-    return len(samples.filter(pc.invert(pc.is_in(samples, value_set=measured))))
+    return distribution_is_stable
 
 
-CHECKS = [measured_check(name) for name in FAMILIES]
+CHECKS = [
+    *(sound_check(name) for name in FAMILIES),
+    *(drift_check(name) for name in TELLING),
+]

@@ -54,6 +54,10 @@ class Layout:
         """Written last: the digest of a family that is there for every shard."""
         return f"{self.signals(family, snapshot)}/_measured.json"
 
+    def measuring_cost(self, family: str, snapshot: Snapshot) -> str:
+        """How long it took; no part of what was measured."""
+        return f"{self.signals(family, snapshot)}/_cost.json"
+
     def views(self) -> str:
         return f"{self.root}/views"
 

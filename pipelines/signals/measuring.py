@@ -10,6 +10,7 @@ from pipelines.layout import Layout
 from pipelines.parallel import Place, map_as_done
 from pipelines.samples import Snapshot
 from pipelines.shards.snapshots import remove_left_behind
+from pipelines.signals.costs import Cost, add_cost
 from pipelines.signals.files import Shards, open_shards, read_signals
 from pipelines.signals.reusing import reuse_signals
 from pipelines.signals.schema import FAMILIES, Family, family_of
@@ -32,13 +33,16 @@ class FamilyReport:
     """By this call."""
     seconds: float
     """Of all workers together, in this call; decoding counts for the first family that needed it."""
+    num_samples_in_all: int
+    """Measured for this snapshot by this call and earlier ones; linked ones were measured for another."""
+    seconds_in_all: float
     digest: str
     """sha256 over the names and content of its files: the data version."""
 
     @property
     def samples_per_second(self) -> float | None:
-        """Of one worker, in this call; None where nothing was measured."""
-        return self.num_samples_measured / max(self.seconds, 1e-9) if self.num_shards_measured else None
+        """Of one worker, over all calls; None where everything was linked."""
+        return self.num_samples_in_all / max(self.seconds_in_all, 1e-9) if self.num_samples_in_all else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,6 +143,9 @@ def _task(shards: Shards, shard: int, works: Mapping[str, _Work]) -> ShardTask:
 
 def _report(shards: Shards, work: _Work) -> FamilyReport:
     key = work.family.key
+    digest = work.digest or shards.remember(key, written={**work.reused, **work.written})
+    spent = Cost(num_samples=work.num_samples, seconds=work.seconds)
+    cost = add_cost(shards.layout, key, shards.snapshot, spent)
     return FamilyReport(
         key=key,
         num_samples=shards.num_samples,
@@ -146,5 +153,7 @@ def _report(shards: Shards, work: _Work) -> FamilyReport:
         num_shards_reused=len(work.reused),
         num_samples_measured=work.num_samples,
         seconds=work.seconds,
-        digest=work.digest or shards.remember(key, written={**work.reused, **work.written}),
+        num_samples_in_all=cost.num_samples,
+        seconds_in_all=cost.seconds,
+        digest=digest,
     )

@@ -26,18 +26,28 @@ aligned_view          <- alignment_signals audio_signals duplicates fingerprints
 """
 CHECKS = """
 aligned_view       no_leakage               blocking
+audio_signals      distribution_is_stable
 audio_signals      every_sample_is_measured blocking
+audio_signals      nulls_are_expected       blocking
+audio_signals      values_are_in_range      blocking
 curated_view       no_leakage               blocking
 curated_view       view_is_large_enough     blocking
 fingerprints       every_sample_is_measured blocking
+fingerprints       nulls_are_expected       blocking
+image_signals      distribution_is_stable
 image_signals      every_sample_is_measured blocking
+image_signals      nulls_are_expected       blocking
+image_signals      values_are_in_range      blocking
 registered_aligner gate                     blocking
 shards             few_failures
 shards             keys_are_unique          blocking
 shards             licences_are_known
 shards             nobody_objected          blocking
 shards             shards_are_intact        blocking
+text_signals       distribution_is_stable
 text_signals       every_sample_is_measured blocking
+text_signals       nulls_are_expected       blocking
+text_signals       values_are_in_range      blocking
 """
 STAGES = {"sources", "shards", "signals", "curation", "training", "evaluation", "registry", "alignment"}
 

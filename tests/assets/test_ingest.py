@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from assets import curation, shards, signals, sources, training
 from assets.partitions import key_of
@@ -114,15 +113,6 @@ def test_a_corpus_without_licences_is_told_of(workplace: Any) -> None:
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
     assert "without a licence" in str(check.description)
-
-
-def test_unmeasured_samples_are_found(workplace: Any) -> None:
-    workplace.materialize(sources.source_records, shards.shards, signals.signals)
-    layout, snapshot = workplace.corpora.layout, workplace.snapshot
-    assert signals.num_unmeasured(layout, snapshot, "text") == 0
-    local_path(layout.signal("text@2", snapshot, 0)).unlink()
-    with pytest.raises(Exception, match="text@2"):
-        signals.num_unmeasured(layout, snapshot, "text")
 
 
 def test_an_asset_without_the_one_above_says_so(workplace: Any) -> None:

@@ -42,7 +42,8 @@ def many(tmp_path: Path) -> tuple[Layout, Snapshot]:
 def files(layout: Layout) -> dict[str, bytes]:
     """Every file of the signals, hidden ones too."""
     root = Path(layout.root) / "signals"
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "_cost.json")
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
 def started(layout: Layout) -> subprocess.Popen[bytes]:

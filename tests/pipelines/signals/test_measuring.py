@@ -63,7 +63,8 @@ def pack_things(tmp_path):
 
 def files(layout: Layout) -> dict[str, bytes]:
     root = Path(layout.root) / "signals"
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.*")) if path.is_file()}
+    paths = (path for path in sorted(root.rglob("*.*")) if path.is_file() and path.name != "_cost.json")
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
 def written(layout: Layout) -> dict[str, int]:

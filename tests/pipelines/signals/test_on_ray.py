@@ -39,7 +39,8 @@ def address(cluster: tuple[str, int]) -> str:
 
 def files(layout: Layout) -> dict[str, bytes]:
     root = Path(layout.root) / "signals"
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "_cost.json")
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
 def test_a_cluster_writes_the_files_that_processes_write(tiny_snapshot, address: str):
