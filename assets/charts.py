@@ -76,7 +76,7 @@ def _text(x: float, y: float, words: str, *, anchor: str = "") -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _image(body: str, *, height: int, width: int = WIDTH) -> dg.MarkdownMetadataValue:

@@ -39,7 +39,7 @@ def describe(layout: Layout, snapshot: Snapshot, family: Family, report: FamilyR
         **charts(summary, telling),
         "signals": _signals_table(family, summary),
         **(
-            {"lowest_and_highest": table(["column", "value", "picture", "clip", "caption", "uid"], ends)}
+            {"lowest_and_highest": table(["column", "end", "value", "picture", "clip", "caption", "uid"], ends)}
             if ends
             else {}
         ),
@@ -97,7 +97,7 @@ def _row(column: Column, summary: Summary, found: ColumnSummary | None, measured
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:,.4g}"
 
 
 def _words_table(name: str, words: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
@@ -109,8 +109,10 @@ def _ends(layout: Layout, snapshot: Snapshot, summary: Summary, telling: Sequenc
     for column in summary.columns:
         if column.name in telling and column.minimum < column.maximum:
             number = min(NUM_AT_AN_END, column.num_values // 2)
-            for one in (*column.lowest[:number], *reversed(column.highest[:number])):
-                yield [column.name, _short(one.value), *_shown(layout, snapshot, one), one.uid]
+            shown = [("lowest", one) for one in column.lowest[:number]]
+            shown += [("highest", one) for one in reversed(column.highest[:number])]
+            for end, one in shown:
+                yield [column.name, end, _short(one.value), *_shown(layout, snapshot, one), one.uid]
 
 
 def _shown(layout: Layout, snapshot: Snapshot, one: Extreme) -> Sequence[object]:
