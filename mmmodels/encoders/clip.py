@@ -20,6 +20,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from mmmodels.encoders.clip_text import text_tower
 from mmmodels.encoders.fetching import fetched, fetched_folder
 from mmmodels.encoders.probes import image_probe
 from mmmodels.errors import CheckpointError
@@ -159,24 +160,8 @@ def build_towers(files: ClipFiles, device: torch.device) -> Mapping[Modality, To
         Modality.IMAGE: Tower(
             prepare=partial(_image_tensor, transform=transform), forward=model.encode_image, probe=image_probe()
         ),
-        Modality.TEXT: Tower(
-            prepare=lambda text: cast("Tensor", tokenizer([text])[0]),
-            forward=model.encode_text,
-            probe="a red circle and a blue square",
-        ),
+        Modality.TEXT: text_tower(model, tokenizer),
     }
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """open_clip warns that the weights are random: they are loaded after it, and checked."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(before)
 
 
 def _image_tensor(data: bytes, *, transform: Any) -> Tensor:
@@ -197,3 +182,15 @@ def _on_white(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """open_clip warns that the weights are random: they are loaded after it, and checked."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)

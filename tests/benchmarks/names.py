@@ -16,6 +16,9 @@ MEASURE_CLIPS = "audio signals of 10 s clips (16 kHz FLAC)"
 MEASURE_TEXTS = "text signals but the language"
 IDENTIFY_LANGUAGE = "language identification"
 MEASURE_GROWN = "measure 1 new shard beside 100 (bar: 33 x as fast as all)"
+EMBED_ALONE = {name: f"embed {name} by the tiny aligner" for name in ("image", "text", "audio")}
+EMBED_WORKERS = "embed and score four shards by two workers"
+EMBED_CLIP = "embed photographs and captions by an open_clip model"
 LOAD_CACHED = "load images from the decoded cache, batches of 256 (64 px)"
 LOAD_DECODED = "decode images from 128 px PNG, batches of 256 (64 px)"
 STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
@@ -37,6 +40,7 @@ STAGES = {
         IDENTIFY_LANGUAGE,
     ),
     "growing": (MEASURE_GROWN,),
+    "embedding": (*EMBED_ALONE.values(), EMBED_WORKERS, EMBED_CLIP),
     "loading": (LOAD_CACHED, LOAD_DECODED),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),

@@ -76,6 +76,33 @@ def test_order_and_neighbours_do_not_change_a_bit(folder, tmp_path):
     assert np.array_equal(encoder.embed_images(images[5:6]), together[5:6])
 
 
+def test_a_text_is_cut_where_that_changes_nothing(weights, tmp_path):
+    """Up to the context's end and over it: the end token is always there."""
+    model, path = weights
+    texts = ["red", *(" ".join(["word"] * count) for count in (5, 6, 7, 30, 75, 76, 200))]
+    with torch.no_grad():
+        expected = model.encode_text(open_clip.get_tokenizer(BUILT_IN)(texts), normalize=True).numpy()
+    encoder = clip_encoder(f"{BUILT_IN}/{path}", cache=str(tmp_path))
+    together = encoder.embed_texts(texts)
+    assert np.abs(together - expected).max() < 1e-5
+    assert np.array_equal(encoder.embed_texts(texts[::-1]), together[::-1])
+
+
+def test_a_model_whose_texts_look_both_ways_is_given_the_whole_context(tmp_path):
+    home = tmp_path / "model"
+    home.mkdir()
+    config = {**MODEL, "custom_text": True, "text_cfg": {**MODEL["text_cfg"], "no_causal_mask": True}}
+    (home / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": PREPROCESS}))
+    torch.manual_seed(1)
+    build = {key: value for key, value in config.items() if key != "custom_text"}
+    model = open_clip.CustomTextCLIP(**build).eval()
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, home / "model.safetensors")
+    with torch.no_grad():
+        expected = model.encode_text(open_clip.get_tokenizer(f"local-dir:{home}")(["red", "blue"]), normalize=True)
+    encoder = clip_encoder(str(home), cache=str(tmp_path))
+    assert np.abs(encoder.embed_texts(["red", "blue"]) - expected.numpy()).max() < 1e-5
+
+
 def test_a_name_and_weights_are_a_model(weights, tmp_path):
     model, path = weights
     encoder = clip_encoder(f"{BUILT_IN}/{path}", cache=str(tmp_path))
