@@ -291,3 +291,15 @@ class TestCrossFitting:
         )
         with pytest.raises(SignalError, match="expected two models of one recipe"):
             score_by_cross_fitting(layout, snapshot, judges)
+
+
+@pytest.mark.ray
+def test_a_cluster_gives_the_files_that_processes_give(tiny_snapshot):
+    layout, snapshot = tiny_snapshot
+    here = score_alignment(layout, snapshot, HashingEncoder(), trained_on=frozenset())
+    files = {path: path.read_bytes() for path in Path(layout.signals(here.embeddings, snapshot)).iterdir()}
+    for path in files:
+        path.unlink()
+    there = score_alignment(layout, snapshot, HashingEncoder(), trained_on=frozenset(), num_workers=2, on="ray")
+    assert there.num_shards_embedded == 3
+    assert {path: path.read_bytes() for path in files} == files
