@@ -10,10 +10,12 @@ from mmmodels.errors import RecipeError
 from mmmodels.recipes import RECIPES
 from mmmodels.scoring.crossfitting import judges_of, train_pair
 from mmmodels.scoring.finding import REGISTERED, Scorer, find_scorer, spread
+from mmmodels.scoring.workers import embed_shard
 from mmmodels.training.command import default_tracking_uri
 from mmmodels.verbs import overrides
 from pipelines.curation.views import find_view
 from pipelines.layout import Layout
+from pipelines.parallel import Place, RayCluster
 from pipelines.samples import Snapshot
 from pipelines.shards.snapshots import choose_snapshots
 from pipelines.signals.alignment import AlignmentReport, Judge, score_alignment, score_by_cross_fitting
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="processes (default: one per core, or one for an accelerator)")
     parser.add_argument("--on", choices=("processes", "ray"), default="processes", help="where the workers are")
     parser.add_argument("--ray-address", help="a running cluster (default: one started here)")
+    parser.add_argument("--gpus", type=float, default=0, help="of the cluster, for each worker (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: %(default)s)")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 on CUDA")
     parser.add_argument("--cache", default=DEFAULT_CACHE, help="folder for remote weights (default: %(default)s)")
@@ -88,19 +91,14 @@ def _find(model: str, args: argparse.Namespace, layout: Layout) -> Scorer:
 def _score(
     args: argparse.Namespace, layout: Layout, snapshot: Snapshot, judges: tuple[Judge, ...], num_workers: int
 ) -> AlignmentReport:
+    on: Place | RayCluster = "processes"
+    if args.on == "ray":
+        on, num_workers = RayCluster(address=args.ray_address, num_gpus=args.gpus), args.workers or 0
     if len(judges) == 2:
-        return score_by_cross_fitting(
-            layout, snapshot, (judges[0], judges[1]), num_workers=num_workers, on=args.on, ray_address=args.ray_address
-        )
-    return score_alignment(
-        layout,
-        snapshot,
-        judges[0].encoder,
-        trained_on=judges[0].trained_on,
-        num_workers=num_workers,
-        on=args.on,
-        ray_address=args.ray_address,
-    )
+        pair = (judges[0], judges[1])
+        return score_by_cross_fitting(layout, snapshot, pair, num_workers=num_workers, on=on, work=embed_shard)
+    encoder, seen = judges[0].encoder, judges[0].trained_on
+    return score_alignment(layout, snapshot, encoder, trained_on=seen, num_workers=num_workers, on=on, work=embed_shard)
 
 
 def _report(report: AlignmentReport) -> dict[str, Any]:

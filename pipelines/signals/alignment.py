@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipelines import storage
 from pipelines.errors import SignalError
 from pipelines.layout import Layout
-from pipelines.parallel import Place
+from pipelines.parallel import Place, RayCluster
 from pipelines.samples import Snapshot, digest_of
 from pipelines.signals.columns import SCORES
-from pipelines.signals.embeddings import ENGLISH, FOLDS, Effort, embed_missing
+from pipelines.signals.embeddings import ENGLISH, FOLDS, Effort, EmbedShard, embed_missing, embed_shard
 from pipelines.signals.encoding import Encoder, checked_digest
 from pipelines.signals.files import Shards, open_shards, read_facts
 from pipelines.signals.folds import NUM_FOLDS
@@ -72,15 +72,16 @@ def score_alignment(
     *,
     trained_on: frozenset[str],
     num_workers: int = 1,
-    on: Place = "processes",
-    ray_address: str | None = None,
+    on: Place | RayCluster = "processes",
+    work: EmbedShard = embed_shard,
 ) -> AlignmentReport:
     """Embed the shards that lack vectors of this model, then score and rank all of the snapshot within each source.
 
-    `trained_on` holds the uids the model has seen; naming others labels anew without encoding anything.
+    `trained_on` holds the uids the model has seen; naming others labels anew without encoding anything. `work` does
+    a shard: a function in the package of the encoder, where workers of a cluster are to be sent that package.
     """
     judge = Judge(encoder=encoder, trained_on=trained_on)
-    return _score(layout, snapshot, (judge,), num_workers=num_workers, on=on, ray_address=ray_address)
+    return _score(layout, snapshot, (judge,), num_workers=num_workers, on=on, work=work)
 
 
 def score_by_cross_fitting(
@@ -89,8 +90,8 @@ def score_by_cross_fitting(
     judges: tuple[Judge, Judge],
     *,
     num_workers: int = 1,
-    on: Place = "processes",
-    ray_address: str | None = None,
+    on: Place | RayCluster = "processes",
+    work: EmbedShard = embed_shard,
 ) -> AlignmentReport:
     """Score fold 0 by the first and fold 1 by the second model, each trained without the groups that it scores.
 
@@ -102,7 +103,7 @@ def score_by_cross_fitting(
             f"cross-fitting: {first.embed_dim} dimensions of {sorted(first.modalities)} against {second.embed_dim} of "
             f"{sorted(second.modalities)}, expected two models of one recipe. Train both with the same settings."
         )
-    return _score(layout, snapshot, judges, num_workers=num_workers, on=on, ray_address=ray_address)
+    return _score(layout, snapshot, judges, num_workers=num_workers, on=on, work=work)
 
 
 def _score(
@@ -111,8 +112,8 @@ def _score(
     judges: tuple[Judge, ...],
     *,
     num_workers: int,
-    on: Place,
-    ray_address: str | None,
+    on: Place | RayCluster,
+    work: EmbedShard,
 ) -> AlignmentReport:
     start = time.monotonic()
     digests = [checked_digest(judge.encoder) for judge in judges]
@@ -124,7 +125,7 @@ def _score(
     if len(judges) == NUM_FOLDS:
         facts[FOLDS] = str(NUM_FOLDS)
     num_embedded, efforts = embed_missing(
-        shards, embeddings_key(digest), encoders, facts=facts, num_workers=num_workers, on=on, ray_address=ray_address
+        shards, embeddings_key(digest), encoders, facts=facts, num_workers=num_workers, on=on, work=work
     )
     settings = {**facts, "formula": _FORMULA, "trained_on": digest_of([sorted(one.trained_on) for one in judges])}
     known = shards.recall(key, **settings)

@@ -4,7 +4,7 @@ float16, because a cosine of two such vectors is off by less than 1e-3 and half 
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.layout import Layout
-from pipelines.parallel import Place, map_as_done
+from pipelines.parallel import Place, RayCluster, map_as_done
 from pipelines.samples import Modality, Snapshot
 from pipelines.signals.encoding import Encoder, embed_members
 from pipelines.signals.files import Shards, write_signals
@@ -57,50 +57,6 @@ class EmbeddingTask:
         return f"{self.snapshot} shard {self.shard:08d}"
 
 
-def embed_missing(
-    shards: Shards,
-    key: str,
-    encoders: tuple[Encoder, ...],
-    *,
-    facts: Mapping[str, str],
-    num_workers: int = 1,
-    on: Place = "processes",
-    ray_address: str | None = None,
-) -> tuple[int, dict[str, Effort]]:
-    """Write the vectors of the shards that have none; how many these were, and the effort by modality."""
-    if shards.recall(key, **facts):
-        return 0, {}
-    missing = shards.missing(key)
-    shards.forget(key, missing)
-    tasks = (
-        EmbeddingTask(
-            layout=shards.layout,
-            snapshot=shards.snapshot,
-            shard=shard,
-            tar_sha256=shards.tars[shard],
-            key=key,
-            encoders=encoders,
-            facts=facts,
-        )
-        for shard in missing
-    )
-    efforts: dict[str, Effort] = {}
-    finished = map_as_done(
-        embed_shard,
-        tasks,
-        total=len(missing),
-        num_workers=num_workers,
-        what=f"embed {shards.snapshot}",
-        on=on,
-        ray_address=ray_address,
-    )
-    for _, spent in finished:
-        for name, effort in spent.items():
-            efforts[name] = efforts.get(name, Effort()) + effort
-    shards.remember(key, written=None, **facts)
-    return len(missing), efforts
-
-
 def embed_shard(task: EmbeddingTask) -> dict[str, Effort]:
     """Write the vectors of one shard; returns the effort by modality."""
     samples = read_samples(task.layout, task.snapshot, task.shard)
@@ -121,6 +77,53 @@ def embed_shard(task: EmbeddingTask) -> dict[str, Effort]:
     facts = {**loaded, **task.facts, DIMENSIONS: str(task.encoders[0].embed_dim)}
     write_signals(uri, table, tar_sha256=task.tar_sha256, facts=facts)
     return efforts
+
+
+EmbedShard = Callable[[EmbeddingTask], dict[str, Effort]]
+"""`embed_shard`, or a function of another package that calls it."""
+
+
+def embed_missing(
+    shards: Shards,
+    key: str,
+    encoders: tuple[Encoder, ...],
+    *,
+    facts: Mapping[str, str],
+    num_workers: int = 1,
+    on: Place | RayCluster = "processes",
+    work: EmbedShard = embed_shard,
+) -> tuple[int, dict[str, Effort]]:
+    """Write the vectors of the shards that have none; how many these were, and the effort by modality."""
+    if shards.recall(key, **facts):
+        return 0, {}
+    missing = shards.missing(key)
+    shards.forget(key, missing)
+    tasks = (
+        EmbeddingTask(
+            layout=shards.layout,
+            snapshot=shards.snapshot,
+            shard=shard,
+            tar_sha256=shards.tars[shard],
+            key=key,
+            encoders=encoders,
+            facts=facts,
+        )
+        for shard in missing
+    )
+    efforts: dict[str, Effort] = {}
+    finished = map_as_done(
+        work,
+        tasks,
+        total=len(missing),
+        num_workers=num_workers,
+        what=f"embed {shards.snapshot}",
+        on=on,
+    )
+    for _, spent in finished:
+        for name, effort in spent.items():
+            efforts[name] = efforts.get(name, Effort()) + effort
+    shards.remember(key, written=None, **facts)
+    return len(missing), efforts
 
 
 def _fold_values(fold: int | None, count: int) -> "pa.Array[Any]":
