@@ -40,7 +40,7 @@ demo-clean: ## delete everything the demo made (TRIVIUM_HOME); asks before it do
 	test "$(YES)" = 1 || { read -r -p "Delete $(TRIVIUM_HOME)? [y/N] " answer && test "$$answer" = y; } && rm -rf "$(TRIVIUM_HOME)"
 
 test: $(STAMP) ## the fast tests: no network, a few minutes
-	$(RUN) -m pytest -q -m "not slow and not ray and not gpu and not compat"
+	$(RUN) -m pytest -q -n auto --dist loadfile -m "not slow and not ray and not gpu and not compat"
 
 test-all: $(STAMP) ## every test that needs no accelerator
 	$(RUN) -m pytest -q -m "not gpu and not compat"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.packing import PackingConfig, pack
 from pipelines.sources.folder import open_folder
+
+# A shell that starts the tests in its background ignores SIGINT for them, and what they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORDS = {
     "animals": (("cat", "chat"), ("dog", "chien")),

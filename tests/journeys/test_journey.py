@@ -21,6 +21,7 @@ ASSETS = {
     "curated_view", "aligner", "aligner_report", "classifier", "classifier_report", "registered_aligner",
     "champion_aligner", "registered_classifier", "alignment_signals", "aligned_view",
 }  # fmt: skip
+pytestmark = pytest.mark.slow
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
