@@ -72,7 +72,7 @@ def test_the_checks_are_the_ones_that_are_listed() -> None:
     assert sorted(found) == [tuple(line.split()) for line in CHECKS.strip().splitlines()]
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS))
 def test_every_asset_says_what_it_is_whose_it_is_and_which_stage_it_belongs_to(name: str) -> None:
     spec = SPECS[name]
     assert spec.description
