@@ -19,6 +19,7 @@ def answer(capsys, *arguments):
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_judged_and_used_from_a_shell(patterns_view, mlflow_uri, tmp_path, capsys):
     view = ["--root", patterns_view.layout.root, "--view", f"{patterns_view.view}/{patterns_view.digest[:12]}"]
     settings = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]

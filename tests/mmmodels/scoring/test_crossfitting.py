@@ -37,6 +37,7 @@ def test_the_half_that_was_left_out_is_not_in_sample(patterns_view):
     assert halves[0] | halves[1] == trained_on(patterns_view.layout, provenance)
 
 
+@pytest.mark.slow
 def test_a_recipe_is_cross_fitted_from_a_shell(patterns_view, mlflow_uri, capsys):
     layout, snapshot = patterns_view.layout, patterns_view.snapshot
     place = ["--root", layout.root, "--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot, "--workers", "1"]

@@ -34,6 +34,7 @@ def killing(monkeypatch, at_step):
     monkeypatch.setattr(loop.Loop, "_step", dying)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_weights_of_an_uninterrupted_one(patterns_view, mlflow_uri, monkeypatch):
     # The learning rates differ only in name: another run key, the same numbers.
     straight = start(find_recipe("tiny", SMALL), patterns_view, mlflow_uri)

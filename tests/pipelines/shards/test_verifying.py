@@ -201,6 +201,7 @@ def test_members_that_the_sidecar_does_not_name_are_seen(tiny_snapshot):
     assert "other than the members that its sidecar names" in verify(layout, snapshot).problems[0]
 
 
+@pytest.mark.slow
 def test_an_object_store_is_verified_too(tiny_corpus, s3_root: str):
     layout = Layout(s3_root)
     source = open_folder(tiny_corpus, corpus="tiny")

@@ -67,6 +67,7 @@ def whole(many: tuple[Layout, Snapshot], tmp_path: Path) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(many, whole):
     layout, _ = many
     process = started(layout)
@@ -77,6 +78,7 @@ def test_a_worker_that_is_killed_is_replaced(many, whole):
 
 
 @pytest.mark.parametrize("whom", ["the run", "its workers too"])
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_finished_by_the_next_one(many, whole, whom: str):
     layout, snapshot = many
     process = started(layout)
