@@ -86,7 +86,10 @@ def _cluster(*, num_cpus: int) -> Iterator[None]:
     local: dict[str, Any] = {} if address else {"num_cpus": num_cpus, "include_dashboard": False}
     for name, value in WORKER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **local)
+    # "local", or somebody else's cluster on this machine would be joined.
+    ray.init(
+        address=address or "local", log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **local
+    )
     try:
         yield
     finally:
