@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ from pipelines.signals.measuring import measure
 from tests.pipelines.shards.listed import Listed
 
 ROOT = Path(__file__).parents[3]
-NUM_SHARDS = 60
+NUM_SHARDS = 200
 MEASURES = """
 import sys
 from pipelines.layout import Layout
@@ -33,7 +34,7 @@ FAMILIES = ["text", "fingerprints"]
 
 @pytest.fixture
 def many(tmp_path: Path) -> tuple[Layout, Snapshot]:
-    """Sixty shards of one caption."""
+    """So many that a run is caught in the middle, each of one caption."""
     layout = Layout(str(tmp_path / "root"))
     source = Listed(names=tuple(f"thing {number}" for number in range(NUM_SHARDS)))
     return layout, pack(source, layout=layout, config=PackingConfig(samples_per_shard=1, num_workers=1)).snapshot
@@ -46,11 +47,11 @@ def files(layout: Layout) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
-def started(layout: Layout) -> subprocess.Popen[bytes]:
-    """A run that has written something."""
+def started(layout: Layout, condition: Callable[[psutil.Process], bool]) -> subprocess.Popen[bytes]:
+    """A run that got so far."""
     process = subprocess.Popen([sys.executable, "-c", MEASURES, layout.root], cwd=ROOT, start_new_session=True)
     end = time.monotonic() + 60
-    while not any(Path(layout.root).glob("signals/*/*/*/0*.parquet")):
+    while not condition(psutil.Process(process.pid)):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -70,18 +71,18 @@ def whole(many: tuple[Layout, Snapshot], tmp_path: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(many, whole):
     layout, _ = many
-    process = started(layout)
-    workers = psutil.Process(process.pid).children()
-    workers[0].kill()
+    process = started(layout, lambda run: len(run.children()) == 2)  # each has its first task
+    psutil.Process(process.pid).children()[0].kill()
     assert process.wait(120) == 0
     assert files(layout) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the run", "its workers too"])
 @pytest.mark.slow
 def test_a_run_that_is_killed_is_finished_by_the_next_one(many, whole, whom: str):
     layout, snapshot = many
-    process = started(layout)
+    process = started(layout, lambda _: any(Path(layout.root).glob("signals/*/*/*/0*.parquet")))
     workers = psutil.Process(process.pid).children()
     if whom == "the run":
         process.kill()  # its workers see that it is gone
