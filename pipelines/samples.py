@@ -161,16 +161,16 @@ class MediaDigests:
 
 
 def digest_media(record: Record) -> MediaDigests:
-    """The costly half of an identity."""
+    """Of what is there."""
     return MediaDigests(
         image=sha256(record.image) if record.image is not None else None,
         audio=sha256(record.audio) if record.audio is not None else None,
     )
 
 
-def identify(record: Record, *, corpus: str, media: MediaDigests | None = None) -> Identity:
+def identify(record: Record, *, corpus: str) -> Identity:
     """The ids of a record in a corpus; its texts hold no NUL."""
-    media = media or digest_media(record)
+    media = digest_media(record)
     image, audio = media.image, media.audio
     named = {"corpus": corpus, "name": record.reference.name}
     content: dict[str, object] = {"image": image, "audio": audio, "texts": dict(record.texts)}

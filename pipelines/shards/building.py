@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pipelines import storage
 from pipelines.errors import CorpusError, SampleError, SourceError
 from pipelines.layout import Layout
-from pipelines.samples import Download, MediaDigests, Record, Reference, Snapshot
+from pipelines.samples import Download, Record, Reference, Snapshot
 from pipelines.shards.casualties import Watch, watched
-from pipelines.shards.digesting import digested
 from pipelines.shards.downloads import ledger
 from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.preparing import Prepared, failed_row, prepare, printable
@@ -119,14 +118,11 @@ def _outcomes(task: ShardTask, watch: Watch) -> Iterator[tuple[Reference, Prepar
     refused = dict(_refused(task, watch))
     admitted = [position for position in range(len(task.references)) if position not in refused]
     with closing(_read(task, admitted, watch)) as reading:
-        records = digested(reading, in_background=task.has_spare_core)
         for position, reference in enumerate(task.references):
             if position in refused:
                 yield reference, refused[position]
             else:
-                outcome, media = next(records)
-                watch.note(position)
-                yield reference, _attempt(task, outcome, media)
+                yield reference, _attempt(task, next(reading))
 
 
 def _read(task: ShardTask, admitted: list[int], watch: Watch) -> Generator[Record | SampleError, None, None]:
@@ -152,12 +148,12 @@ def _refused(task: ShardTask, watch: Watch) -> Iterator[tuple[int, SampleError]]
         yield watch.barred, SampleError(reason, status="refused", transient=True)
 
 
-def _attempt(task: ShardTask, outcome: Record | SampleError, media: MediaDigests | None) -> Prepared | SampleError:
+def _attempt(task: ShardTask, outcome: Record | SampleError) -> Prepared | SampleError:
     """Whatever a record does to a decoder, it becomes a row with a reason."""
     if isinstance(outcome, SampleError):
         return outcome
     try:
-        return prepare(outcome, corpus=task.snapshot.corpus, profile=task.profile, media=media)
+        return prepare(outcome, corpus=task.snapshot.corpus, profile=task.profile)
     except SampleError as error:
         return SampleError(str(error), status=error.status, transient=error.transient, downloads=outcome.downloads)
     except CorpusError:

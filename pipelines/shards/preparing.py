@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import SampleError
-from pipelines.samples import Download, Identity, MediaDigests, Record, Reference, canonical_json, identify, sha256
+from pipelines.samples import Download, Identity, Record, Reference, canonical_json, identify, sha256
 from pipelines.shards.media import (
     ORIGINAL,
     MediaProfile,
@@ -32,14 +32,12 @@ class Prepared:
     downloads: tuple[Download, ...] = ()
 
 
-def prepare(
-    record: Record, *, corpus: str, profile: MediaProfile = ORIGINAL, media: MediaDigests | None = None
-) -> Prepared:
+def prepare(record: Record, *, corpus: str, profile: MediaProfile = ORIGINAL) -> Prepared:
     """Check and convert one record; `SampleError` where it may not enter a shard."""
     if not record.modalities:
         raise SampleError(f"{record.reference.name}: no image, no clip and no caption.", status="refused")
     _check_texts(record)
-    identity = identify(record, corpus=corpus, media=media)
+    identity = identify(record, corpus=corpus)
     image = store_image(record.image, profile=profile) if record.image is not None else None
     audio = store_audio(record.audio, profile=profile) if record.audio is not None else None
     return Prepared(

@@ -1,5 +1,6 @@
 """The sidecar of a shard: one row for every reference, failures included, with the offsets of every member."""
 
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -55,6 +56,10 @@ _IDS = {"uid", "key", "content_id", "sha256", "sha256_stored", "image_sha256", "
 _NUMBERS = {"source_row", *(f"{member}_{what}" for member in MEMBERS for what in ("offset", "size"))}
 
 
+_EMPTY: dict[str, object] = dict.fromkeys(SIDECAR.names)
+_VALUES = itemgetter(*SIDECAR.names)
+
+
 class Rows:
     """Sidecar rows as they come; all but the latest are held as Arrow, a tenth of what dictionaries need."""
 
@@ -79,13 +84,10 @@ class Rows:
         return pa.Table.from_batches(self._batches, schema=SIDECAR).combine_chunks()
 
     def _batch(self) -> None:
-        named = set().union(*self._rows)  # an image-text corpus has no use for the columns of sound
-        columns = [
-            pa.array([row.get(one.name) for row in self._rows], one.type)
-            if one.name in named
-            else pa.nulls(len(self._rows), one.type)
-            for one in SIDECAR
-        ]
+        if not self._rows:
+            return
+        whole = zip(*(_VALUES(_EMPTY | row) for row in self._rows), strict=True)
+        columns = [pa.array(values, one.type) for values, one in zip(whole, SIDECAR, strict=True)]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=SIDECAR))
         self._rows.clear()
 
