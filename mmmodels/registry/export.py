@@ -35,8 +35,9 @@ SUFFIXES = (".safetensors", ".json", ".txt", ".md")
 """A bundle holds nothing that would run when it is read."""
 PROVENANCE = ("run_key", "view_digest", "snapshot", "code_version", "recipe")
 REQUIREMENTS = (
-    *("duckdb", "fsspec", "mlflow", "numpy", "open_clip_torch", "pandas", "pillow", "pyarrow", "safetensors"),
-    *("soundfile", "soxr", "timm", "tokenizers", "torch", "torchvision", "tqdm", "transformers"),
+    *("cykooz-resizer", "duckdb", "fsspec", "mlflow", "numpy", "open_clip_torch", "pandas", "pillow", "pyarrow"),
+    *("safetensors", "simplejpeg", "soundfile", "soxr", "timm", "tokenizers", "torch", "torchvision", "tqdm"),
+    "transformers",
 )
 """What the served code imports, pinned to the installed versions; never guessed by mlflow."""
 CODE = (pipelines, mmmodels)
