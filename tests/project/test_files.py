@@ -9,6 +9,7 @@ import pytest
 from assets.measured import TELLING
 from pipelines.signals import columns
 from pipelines.signals.schema import FAMILIES
+from pipelines.sources.catalog import load_catalog
 
 ROOT = Path(__file__).parents[2]
 TEXT = {".py", ".md", ".toml", ".yaml", ".sql", ".txt", ".lock", ".json", ""}
@@ -138,3 +139,10 @@ def tree_of(readme: str) -> dict[str, set[str]]:
         if depth:
             shown.setdefault("/".join(stack[:depth]), set()).add("/".join(stack))
     return shown
+
+
+def test_the_catalog_in_the_readme_is_one(tmp_path: Path) -> None:
+    (catalog,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "mine.toml").write_text(catalog)
+    (corpus,) = load_catalog(tmp_path / "mine.toml").values()
+    assert (corpus.reader, corpus.profile) == ("table", "train")
