@@ -149,29 +149,15 @@ class Identity:
     """32 hex digits from content and source reference: the tar key, the join key, stable across re-packing."""
     content_id: str
     """32 hex digits from media and texts alone: one content found in two sources has one id and two references."""
-    media: "MediaDigests"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MediaDigests:
-    """sha256 of a record's media as they came; none where it has no such part."""
-
-    image: str | None
-    audio: str | None
-
-
-def digest_media(record: Record) -> MediaDigests:
-    """Of what is there."""
-    return MediaDigests(
-        image=sha256(record.image) if record.image is not None else None,
-        audio=sha256(record.audio) if record.audio is not None else None,
-    )
+    image_sha256: str | None
+    """Of the bytes as they came; none where there is no image."""
+    audio_sha256: str | None
 
 
 def identify(record: Record, *, corpus: str) -> Identity:
     """The ids of a record in a corpus; its texts hold no NUL."""
-    media = digest_media(record)
-    image, audio = media.image, media.audio
+    image = sha256(record.image) if record.image is not None else None
+    audio = sha256(record.audio) if record.audio is not None else None
     named = {"corpus": corpus, "name": record.reference.name}
     content: dict[str, object] = {"image": image, "audio": audio, "texts": dict(record.texts)}
     if record.captions:
@@ -180,7 +166,8 @@ def identify(record: Record, *, corpus: str) -> Identity:
     return Identity(
         uid=digest_of({**named, **content})[:32],
         content_id=sha256("\0".join((image or "", audio or "", *texts, "", *record.captions)).encode())[:32],
-        media=media,
+        image_sha256=image,
+        audio_sha256=audio,
     )
 
 

@@ -162,17 +162,17 @@ def _media_columns(
     """`sha256` is of the bytes as they came, `sha256_stored` of those in the tar: of the image, else of the clip."""
     columns: dict[str, object] = {}
     if audio is not None:
-        stored = identity.media.audio if audio.data is record.audio else sha256(audio.data)
+        stored = identity.audio_sha256 if audio.data is record.audio else sha256(audio.data)
         columns |= {
             "duration_seconds": audio.duration_seconds,
             "sample_rate_hz": audio.sample_rate_hz,
             "audio_extension": audio.extension,
             "audio_sha256": stored,
-            "sha256": identity.media.audio,
+            "sha256": identity.audio_sha256,
             "sha256_stored": stored,
         }
     if image is not None:
-        stored = identity.media.image if image.data is record.image else sha256(image.data)
+        stored = identity.image_sha256 if image.data is record.image else sha256(image.data)
         columns |= {
             "width": image.width,
             "height": image.height,
@@ -182,7 +182,7 @@ def _media_columns(
             "face_bboxes": _boxes(record, image),
             "image_extension": image.extension,
             "image_sha256": stored,
-            "sha256": identity.media.image,
+            "sha256": identity.image_sha256,
             "sha256_stored": stored,
         }
     return columns
