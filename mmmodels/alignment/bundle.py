@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmmodels.alignment.aligner import Aligner
 from mmmodels.alignment.model import TriModal
-from mmmodels.errors import CheckpointError
+from mmmodels.errors import CheckpointError, RecipeError
 from mmmodels.recipes import ModelConfig, Recipe, recipe_from
 from pipelines.samples import canonical_json
 
@@ -62,7 +62,7 @@ def read_bundle(folder: str | Path) -> tuple[Recipe, dict[str, Tensor], Tokenize
         config = json.loads((folder / CONFIG).read_bytes())
         provenance = json.loads((folder / PROVENANCE).read_bytes())
         weights, recipe = load_file(folder / WEIGHTS), recipe_from(config["recipe"])
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecipeError) as error:
         raise CheckpointError(f"{folder}: cannot be read ({error}). Train it again or take another copy.") from error
     return recipe, weights, Tokenizer.from_file(str(folder / TOKENIZER)), provenance, config["labels"]
 

@@ -53,7 +53,7 @@ class AudioTower(nn.Module):
         super().__init__()
         self.config = config
         self.log_mel = LogMel(config)
-        network: Any = timm.create_model(config.timm_model_name, pretrained=False, in_chans=1, num_classes=embed_dim)
+        network: Any = timm.create_model(config.network, pretrained=False, in_chans=1, num_classes=embed_dim)
         self.network = network.to(memory_format=torch.channels_last)
 
     def forward(self, clips_BN: Tensor, *, strength: float = 0.0, generator: torch.Generator | None = None) -> Tensor:

@@ -18,8 +18,13 @@ class ImageTower(nn.Module):
     def __init__(self, config: ImageConfig, *, embed_dim: int) -> None:
         super().__init__()
         self.config = config
+        self.mean_C11, self.std_C11 = (torch.tensor(values)[:, None, None] for values in (config.mean, config.std))
         self.visual = TimmModel(
-            config.timm_model_name, embed_dim=embed_dim, image_size=config.size_pixels, pool="avg", proj="linear"
+            config.network,
+            embed_dim=embed_dim,
+            image_size=config.size_pixels,
+            pool="avg",
+            proj="linear",
         ).to(memory_format=torch.channels_last)
 
     def forward(
@@ -28,7 +33,7 @@ class ImageTower(nn.Module):
         images_BCHW = images_BCHW.float().div_(255)
         if self.training and strength > 0:
             images_BCHW = augment_images(images_BCHW, strength=strength, generator=generator)
-        normal_BCHW = images_BCHW.sub_(self.config.mean).div_(self.config.std)
+        normal_BCHW = images_BCHW.sub_(self.mean_C11).div_(self.std_C11)
         return cast("Tensor", self.visual(normal_BCHW.contiguous(memory_format=torch.channels_last)))
 
 

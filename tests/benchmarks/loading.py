@@ -79,11 +79,12 @@ def _decoded(batch: Sequence[bytes], config: ImageConfig) -> NDArray[np.uint8]:
 
 def _normalised(batch: NDArray[np.uint8], config: ImageConfig) -> Any:
     """What the image tower does with uint8 before its network."""
-    return torch.from_numpy(batch).float().div_(255).sub_(config.mean).div_(config.std)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (config.mean, config.std))
+    return torch.from_numpy(batch).float().div_(255).sub_(mean).div_(std)
 
 
 def _open_clip(config: ImageConfig) -> Any:
-    return image_transform(config.size_pixels, is_train=False, mean=(config.mean,) * 3, std=(config.std,) * 3)
+    return image_transform(config.size_pixels, is_train=False, mean=config.mean * 3, std=config.std * 3)
 
 
 def _transformed(batch: Sequence[bytes], transform: Any) -> Any:

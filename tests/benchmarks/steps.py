@@ -44,7 +44,10 @@ def _open_clip(config: ModelConfig) -> CustomTextCLIP:
     return CustomTextCLIP(
         embed_dim=config.embed_dim,
         vision_cfg=CLIPVisionCfg(
-            timm_model_name=image.timm_model_name, timm_pool="avg", timm_proj="linear", image_size=image.size_pixels
+            timm_model_name=image.network,
+            timm_pool="avg",
+            timm_proj="linear",
+            image_size=image.size_pixels,
         ),
         text_cfg=CLIPTextCfg(
             context_length=text.context_length,
@@ -79,7 +82,8 @@ def _batch(config: ModelConfig, size: int, num_tokens: tuple[int, int]) -> Batch
 
 def _normalised(batch: Batch, config: ModelConfig) -> Tensor:
     """What open_clip's loader would hand over."""
-    return batch.media["image"].float().div(255).sub(config.image.mean).div(config.image.std)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (config.image.mean, config.image.std))
+    return batch.media["image"].float().div(255).sub(mean).div(std)
 
 
 def _check_equal(ours: Tensor, peer: Tensor) -> None:

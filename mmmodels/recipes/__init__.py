@@ -1,0 +1,24 @@
+"""Named training runs as functions returning frozen configs; imports no torch, so that a run's key costs nothing."""
+
+from mmmodels.recipes.keys import code_version, run_key_of
+from mmmodels.recipes.model import AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
+from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
+from mmmodels.recipes.training import Recipe, TrainingConfig
+from mmmodels.recipes.values import recipe_from
+
+__all__ = [
+    "RECIPES",
+    "AudioConfig",
+    "ImageConfig",
+    "ModelConfig",
+    "Recipe",
+    "TextConfig",
+    "TowerConfig",
+    "TrainingConfig",
+    "classify_tiny",
+    "code_version",
+    "find_recipe",
+    "recipe_from",
+    "run_key_of",
+    "tiny",
+]

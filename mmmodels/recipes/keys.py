@@ -1,0 +1,37 @@
+"""The key of a run: the same configuration, data and code resume, anything else is another run."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from mmmodels.recipes.training import Recipe
+from pipelines.samples import digest_of
+
+DECISIVE = ("towers", "alignment", "tasks", "training", "batches", "loading", "planning", "preparing")
+"""Modules and packages of `mmmodels` that decide what a run computes."""
+
+
+@cache
+def code_version() -> str:
+    """Version of the package and digest of the code that decides what a run computes."""
+    digest = hashlib.sha256()
+    for path in _decisive_files(Path(__file__).parent.parent):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{metadata.version('trivium')}+{digest.hexdigest()[:12]}"
+
+
+def _decisive_files(package: Path) -> Iterator[Path]:
+    for part in DECISIVE:
+        if (module := package / f"{part}.py").exists():
+            yield module
+        yield from sorted((package / part).rglob("*.py"))
+
+
+def run_key_of(recipe: Recipe, *, view_digest: str, parent: str = "") -> str:
+    """32 hex digits of configuration, data and code: the same key resumes, another key is another run."""
+    config = asdict(recipe)
+    del config["training"]["num_workers"]
+    return digest_of({"recipe": config, "view": view_digest, "parent": parent, "code": code_version()})[:32]
