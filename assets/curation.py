@@ -44,7 +44,7 @@ class PolicyConfig(dg.Config):
 )
 def duplicates(context: dg.AssetExecutionContext, corpora: CorpusStore) -> dg.MaterializeResult[None]:
     """Samples that show the same picture or say the same thing, grouped, with the best of each group marked."""
-    report = find_duplicates(corpora.layout, upstream.snapshot(context))
+    report = find_duplicates(corpora.layout, [upstream.snapshot(context)])
     return dg.MaterializeResult(
         data_version=dg.DataVersion(report.digest),
         metadata={
@@ -82,7 +82,7 @@ def view_of(
     policy = load_policy(config.policy)
     report = curate(
         layout,
-        snapshot,
+        [snapshot],
         policy=policy,
         view=f"{snapshot.corpus}-{policy.name}"[:64],
         params=config.params,

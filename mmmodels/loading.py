@@ -1,7 +1,7 @@
 """From a view to arrays: media are read by offset, decoded once into mapped arrays, or on demand if too large."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from mmmodels.recipes import AudioConfig, ImageConfig, ModelConfig
 from pipelines.curation.views import View
 from pipelines.layout import Layout
 from pipelines.parallel import map_shards
-from pipelines.samples import digest_of
+from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.reading import read_members
 from pipelines.storage import is_local, local_path
 
@@ -28,7 +28,7 @@ _DONE = "done"
 class Member:
     """Where one medium lies."""
 
-    shard: int
+    tar: str
     offset: int
     size: int
 
@@ -38,7 +38,6 @@ class Media:
     """One modality of a view: its distinct media, and which of them each row of the table has."""
 
     modality: str
-    tars: Mapping[int, str]
     members: tuple[Member, ...]
     index: NDArray[np.int64]
     """(rows of the table,): number of the member, -1 where the sample lacks this modality."""
@@ -56,7 +55,7 @@ class Media:
     def decode(self, number: int) -> NDArray[Any]:
         """One member from its tar."""
         member = self.members[number]
-        (data,) = read_members(self.tars[member.shard], [(member.offset, member.size)])
+        (data,) = read_members(member.tar, [(member.offset, member.size)])
         return _decode(data, self.config)
 
 
@@ -73,18 +72,20 @@ def open_media(view: View, table: pa.Table, *, config: ModelConfig, num_workers:
         order = {sha: number for number, sha in enumerate(sorted(first))}
         index = np.array([-1 if sha is None else order[sha] for sha in shas], dtype=np.int64)
         columns: list[list[Any]] = [
-            table[name].to_pylist() for name in ("shard", f"{modality}_offset", f"{modality}_size")
+            table[name].to_pylist()
+            for name in ("corpus", "snapshot", "shard", f"{modality}_offset", f"{modality}_size")
         ]
         members = tuple(
-            Member(shard=columns[0][row], offset=columns[1][row], size=columns[2][row])
+            Member(
+                tar=view.layout.tar(Snapshot(corpus=columns[0][row], snapshot=columns[1][row]), columns[2][row]),
+                offset=columns[3][row],
+                size=columns[4][row],
+            )
             for row in (first[sha] for sha in sorted(first))
         )
-        tars = {shard: view.layout.tar(view.snapshot, shard) for shard in set(columns[0])}
         name = digest_of([modality, sorted(first), str(part)])[:32]
-        path = _decoded(view.layout, name, tars=tars, members=members, config=part, num_workers=num_workers)
-        found[modality] = Media(
-            modality=modality, tars=tars, members=members, index=index, config=part, decoded_path=path
-        )
+        path = _decoded(view.layout, name, members=members, config=part, num_workers=num_workers)
+        found[modality] = Media(modality=modality, members=members, index=index, config=part, decoded_path=path)
     return found
 
 
@@ -92,7 +93,6 @@ def _decoded(
     layout: Layout,
     name: str,
     *,
-    tars: Mapping[int, str],
     members: tuple[Member, ...],
     config: ImageConfig | AudioConfig,
     num_workers: int,
@@ -110,12 +110,10 @@ def _decoded(
     folder.mkdir(parents=True)
     open_memmap(path, mode="w+", dtype=dtype, shape=(len(members), *shape)).flush()
     what = "decode images" if isinstance(config, ImageConfig) else "decode clips"
-    by_shard: dict[int, list[int]] = {}
+    by_tar: dict[str, list[int]] = {}
     for number, member in enumerate(members):
-        by_shard.setdefault(member.shard, []).append(number)
-    tasks = [
-        (tars[shard], [(number, members[number]) for number in numbers]) for shard, numbers in sorted(by_shard.items())
-    ]
+        by_tar.setdefault(member.tar, []).append(number)
+    tasks = [(tar, [(number, members[number]) for number in numbers]) for tar, numbers in sorted(by_tar.items())]
     map_shards(partial(_decode_shard, path=str(path), config=config), tasks, num_workers=num_workers, what=what)
     (folder / _DONE).touch()
     return str(path)

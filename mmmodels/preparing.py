@@ -19,7 +19,7 @@ from pipelines.curation.views import View
 from pipelines.signals.folds import fold_column
 
 COLUMNS = (
-    *("uid", "shard", "group", "split", "label", "caption", "language", "voice", "texts"),
+    *("uid", "corpus", "snapshot", "shard", "group", "split", "label", "caption", "language", "voice", "texts"),
     *("image_sha256", "image_offset", "image_size", "audio_sha256", "audio_offset", "audio_size"),
 )
 

@@ -64,8 +64,9 @@ class Layout:
     def view(self, view: str, digest: str) -> str:
         return f"{self.root}/views/{view}/{digest}"
 
-    def duplicates(self, snapshot: Snapshot, digest: str) -> str:
-        return f"{self.root}/duplicates/{snapshot}/{digest}.parquet"
+    def duplicates(self, digest: str) -> str:
+        """Of one or more snapshots."""
+        return f"{self.root}/duplicates/{digest}.parquet"
 
     def ledger(self, name: str) -> str:
         return f"{self.root}/ledger/{name}"

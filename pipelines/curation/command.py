@@ -1,6 +1,7 @@
-"""The verb `curate`: a policy over one snapshot gives a view."""
+"""The verb `curate`: a policy over one snapshot, or one of each of several corpora, gives a view."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pipelines import storage
@@ -14,8 +15,14 @@ from pipelines.samples import Snapshot
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `curate`."""
     parser.add_argument("--root", required=True, help="folder or URI that holds shards/ and signals/")
-    parser.add_argument("--corpus", help="needed where the root holds several corpora")
-    parser.add_argument("--snapshot", help="needed where the corpus has several snapshots")
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        default=[],
+        metavar="CORPUS[/SNAPSHOT]",
+        help="needed where the root holds several; given again, the view is over all of them",
+    )
+    parser.add_argument("--snapshot", help="of the only --corpus; needed where it has several")
     parser.add_argument("--policy", default="default", help="a bundled policy or a .sql file (default: %(default)s)")
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="another value for one of its parameters"
@@ -30,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, object]:
     """Curate; the report of the view."""
     layout = Layout(args.root)
-    snapshot = _chosen(layout, args.corpus, args.snapshot)
+    snapshots = choose_pool(layout, args.corpus, args.snapshot)
     report = curate(
         layout,
-        snapshot,
+        snapshots,
         policy=load_policy(args.policy),
         view=args.view,
         params=_params(args.param),
@@ -41,7 +48,8 @@ def run(args: argparse.Namespace) -> dict[str, object]:
         allow_not_measured=args.allow_not_measured,
     )
     dropped = {fault: count for fault, count in report.dropped_by_fault.items() if count}
-    return {**asdict(report), "dropped_by_fault": dropped, "snapshot": str(snapshot), "card": f"{report.uri}/card.html"}
+    listed = [str(snapshot) for snapshot in snapshots]
+    return {**asdict(report), "dropped_by_fault": dropped, "snapshots": listed, "card": f"{report.uri}/card.html"}
 
 
 def _params(given: list[str]) -> dict[str, object]:
@@ -52,7 +60,19 @@ def _params(given: list[str]) -> dict[str, object]:
     return {name.removeprefix("$"): value for name, _, value in pairs}
 
 
-def _chosen(layout: Layout, corpus: str | None, snapshot: str | None) -> Snapshot:
+def choose_pool(layout: Layout, corpora: Sequence[str], snapshot: str | None = None) -> list[Snapshot]:
+    """What `--corpus` (as `C` or `C/SNAPSHOT`, any number of times) and `--snapshot` mean, in that order."""
+    if snapshot and (len(corpora) > 1 or any("/" in corpus for corpus in corpora)):
+        raise PolicyError(f"--snapshot {snapshot}: goes with a single --corpus CORPUS. Write --corpus CORPUS/SNAPSHOT.")
+    return [_chosen(layout, *_named(corpus, snapshot)) for corpus in corpora or [""]]
+
+
+def _named(corpus: str, snapshot: str | None) -> tuple[str, str | None]:
+    name, _, of_it = corpus.partition("/")
+    return name, of_it or snapshot
+
+
+def _chosen(layout: Layout, corpus: str, snapshot: str | None) -> Snapshot:
     """The only snapshot that is meant; `PolicyError` where there are several or none."""
     found = [
         Snapshot(corpus=name, snapshot=one)
@@ -61,5 +81,7 @@ def _chosen(layout: Layout, corpus: str | None, snapshot: str | None) -> Snapsho
     ]
     if len(found) != 1:
         listed = ", ".join(map(str, found)) or "none"
-        raise PolicyError(f"{layout.root}: {len(found)} snapshots are meant ({listed}). Name --corpus and --snapshot.")
+        raise PolicyError(
+            f"{layout.root}: {len(found)} snapshots are meant ({listed}). Name each one with --corpus CORPUS/SNAPSHOT."
+        )
     return found[0]

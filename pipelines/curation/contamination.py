@@ -44,7 +44,7 @@ def near_held_out(samples: pa.Table, texts: pa.Table) -> pa.Table:
 def check_leakage(view: View) -> list[Leak]:
     """Every leak of a stored view (at most MAX_LEAKS); none is the proof that its splits are clean."""
     kept = view.table(["uid", "group", "split", "language", "voice", "caption", "texts", "audio_sha256"])
-    pool = read_pool(view.layout, view.snapshot, {FINGERPRINTS.key: FINGERPRINTS}, frozenset())
+    pool = read_pool(view.layout, view.snapshots, {FINGERPRINTS.key: FINGERPRINTS}, frozenset())
     hashes = pool.samples.select(["uid", "image_phash"])
     kept = run_sql("with_hashes", kept=kept, hashes=hashes)
     found = run_sql("leakage", params={"max_distance": LEAK_DISTANCE, "max_rows": MAX_LEAKS}, kept=kept)

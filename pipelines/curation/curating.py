@@ -1,4 +1,4 @@
-"""Decide what is kept: a policy over a snapshot gives a view. Equal inputs give the same view, found and not made."""
+"""Decide what is kept: a policy over snapshots gives a view. Equal inputs give the same view, found and not made."""
 
 import time
 from collections import Counter
@@ -11,6 +11,7 @@ from pipelines import storage
 from pipelines.curation.judging import Judgement, Question, judge
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import Policy
+from pipelines.curation.records import check_snapshots
 from pipelines.curation.splits import Split
 from pipelines.curation.views import SCHEMA_VERSION, View, check_name, open_view, write_verdicts
 from pipelines.layout import Layout
@@ -20,7 +21,7 @@ from pipelines.samples import Snapshot, digest_of, sha256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ViewReport:
-    """What a policy keeps of a snapshot."""
+    """What a policy keeps of a pool."""
 
     view: str
     digest: str
@@ -37,7 +38,7 @@ class ViewReport:
 
 def curate(
     layout: Layout,
-    snapshot: Snapshot,
+    snapshots: Sequence[Snapshot],
     *,
     policy: Policy,
     view: str,
@@ -49,7 +50,7 @@ def curate(
     start = time.monotonic()
     question = Question(
         layout=layout,
-        snapshot=snapshot,
+        snapshots=check_snapshots(snapshots),
         query=parse(policy.with_params(params)),
         alignment=alignment,
         allow_not_measured=allow_not_measured,
@@ -81,7 +82,7 @@ def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, obj
         "schema_version": SCHEMA_VERSION,
         "view": view,
         "digest": digest,
-        "snapshot": {"corpus": question.snapshot.corpus, "snapshot": question.snapshot.snapshot},
+        "snapshots": [{"corpus": one.corpus, "snapshot": one.snapshot} for one in question.snapshots],
         "policy": {"name": policy.name, "description": policy.description, "sha256": sha256(policy.sql.encode())},
         "alignment": question.alignment,
         "inputs": {name: value for name, value in inputs.items() if name != "policy"},
@@ -93,7 +94,7 @@ def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, obj
     storage.write_atomic(f"{stored.uri}/policy.sql", policy.sql.encode())
     storage.write_json(f"{stored.uri}/params.json", dict(policy.params))
     storage.write_table(f"{stored.uri}/funnel.parquet", judgement.funnel())
-    write_verdicts(stored.uri, table)
+    write_verdicts(stored.uri, table, num_snapshots=len(question.snapshots))
     storage.write_atomic(f"{stored.uri}/card.html", card_of(stored).encode())
     storage.write_json(f"{stored.uri}/view.json", manifest)
 

@@ -5,7 +5,7 @@ because flags, clock faces and arrows are near and mean different things. Duplic
 images: one picture with many clips, languages or captions is many samples, none of them a duplicate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ skin moves up to 22 bits, two unrelated pictures differ in 32 +- 4."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DuplicatesReport:
-    """Where the duplicates of a snapshot are, and how many."""
+    """Where the duplicates of a pool are, and how many."""
 
     digest: str
     uri: str
@@ -48,18 +48,23 @@ class DuplicatesReport:
     num_by_kind: Mapping[str, int]
 
 
-def find_duplicates(layout: Layout, snapshot: Snapshot, *, allow_not_measured: bool = False) -> DuplicatesReport:
+def find_duplicates(
+    layout: Layout, snapshots: Sequence[Snapshot], *, allow_not_measured: bool = False
+) -> DuplicatesReport:
     """Find them once for equal shards and fingerprints; `SignalError` where fingerprints are missing."""
-    shards = open_shards(layout, snapshot)
-    inputs = {"shards": shards.digest, "signals": signal_digest(shards, FINGERPRINTS.key)}
+    pool_shards = [open_shards(layout, snapshot) for snapshot in snapshots]
+    inputs = {
+        "shards": [one.digest for one in pool_shards],
+        "signals": [signal_digest(one, FINGERPRINTS.key) for one in pool_shards],
+    }
     digest = digest_of({"version": VERSION, "allow_not_measured": allow_not_measured, **inputs})
-    uri = layout.duplicates(snapshot, digest)
+    uri = layout.duplicates(digest)
     if not storage.exists(uri):
-        pool = read_pool(layout, snapshot, {FINGERPRINTS.key: FINGERPRINTS}, frozenset())
+        pool = read_pool(layout, snapshots, {FINGERPRINTS.key: FINGERPRINTS}, frozenset())
         if pool.unmeasured and not allow_not_measured:
-            raise SignalError(unmeasured_message(pool, layout, snapshot))
+            raise SignalError(unmeasured_message(pool, layout))
         texts = run_sql("texts", samples=pool.samples)
-        storage.write_table(uri, duplicates_of(pool.samples, texts, ShardLooks(layout, snapshot, pool.samples)))
+        storage.write_table(uri, duplicates_of(pool.samples, texts, ShardLooks(layout, pool.samples)))
     counts = run_sql("duplicate_counts", duplicates=storage.read_table(uri)).to_pylist()
     return DuplicatesReport(
         digest=digest,

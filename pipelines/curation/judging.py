@@ -1,4 +1,4 @@
-"""A verdict for every sample of a snapshot: the policy's rules, then what the engine adds to every policy."""
+"""A verdict for every sample of a pool: the policy's rules, then what the engine adds to every policy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,15 +14,21 @@ from pipelines.curation.evaluating import evaluate
 from pipelines.curation.parsing import Query
 from pipelines.curation.pool import Pool, families_of, known_columns, read_pool, signal_digest, unmeasured_message
 from pipelines.curation.queries import run_sql
+from pipelines.curation.records import read_records
 from pipelines.curation.verdicts import NO_COMPONENT, Mask, Membership, Verdicts, decide, verdicts_of
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
-from pipelines.shards.reading import read_sidecars
 from pipelines.signals.files import open_shards
 
 ENGINE_VERSION = 1
 """Raised when equal inputs would give other verdicts; part of the digest."""
+
+
+_OF_SAMPLES = (
+    *("uid", "part", "corpus", "snapshot", "shard", "source_row", "split", "language", "source", "license"),
+    *("has_image", "has_text", "has_audio"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,20 +36,20 @@ class Question:
     """All that decides a view."""
 
     layout: Layout
-    snapshot: Snapshot
+    snapshots: tuple[Snapshot, ...]
     query: Query
     alignment: str | None
     allow_not_measured: bool
 
     def inputs(self) -> dict[str, object]:
         """Names and digests of everything that the verdicts depend on; equal inputs give equal verdicts."""
-        shards = open_shards(self.layout, self.snapshot)
+        shards = [open_shards(self.layout, snapshot) for snapshot in self.snapshots]
         families = families_of(self.query, self.alignment)
         return {
             "engine": [ENGINE_VERSION, duplicates.VERSION],
-            "snapshot": str(self.snapshot),
-            "shards": shards.digest,
-            "signals": {key: signal_digest(shards, key) for key in families},
+            "snapshots": [str(snapshot) for snapshot in self.snapshots],
+            "shards": [one.digest for one in shards],
+            "signals": {key: [signal_digest(one, key) for one in shards] for key in families},
             "policy": self.query.policy.sql,
             "params": dict(self.query.policy.params),
             "tombstones": self.tombstones(),
@@ -51,12 +57,12 @@ class Question:
         }
 
     def tombstones(self) -> list[str]:
-        """The withdrawn samples of this snapshot, sorted."""
+        """The withdrawn samples of these snapshots, sorted."""
         uri = self.layout.ledger("tombstones.parquet")
         if not storage.exists(uri):
             return []
         withdrawn = storage.read_table(uri, ["uid"])
-        records = read_sidecars(self.layout, self.snapshot).select(["uid"])
+        records = read_records(self.layout, self.snapshots).select(["uid"])
         return [row["uid"] for row in run_sql("tombstones", withdrawn=withdrawn, records=records).to_pylist()]
 
 
@@ -69,15 +75,25 @@ class Judgement:
 
     def table(self) -> pa.Table:
         """See sql/verdicts.sql."""
+        columns = list(_OF_SAMPLES)
+        samples = pa.concat_tables([self.pool.samples.select(columns), self.pool.repeated.select(columns)])
+        num_repeated = len(self.pool.repeated)
+        bit = np.uint64(1 << self.verdicts.faults.index("repeated_uid"))
+        verdicts = Verdicts(
+            faults=self.verdicts.faults,
+            bits=np.append(self.verdicts.bits, np.full(num_repeated, bit)),
+            weight=np.append(self.verdicts.weight, np.ones(num_repeated, dtype=np.float32)),
+        )
         decided = pa.table(
             {
-                "uid": self.pool.samples["uid"],
-                "faults": self.verdicts.bits,
-                "first_fault": self.verdicts.first_fault,
-                "weight": self.verdicts.weight,
+                "uid": samples["uid"],
+                "corpus": samples["corpus"],
+                "faults": verdicts.bits,
+                "first_fault": verdicts.first_fault,
+                "weight": verdicts.weight,
             }
         )
-        return run_sql("verdicts", samples=self.pool.samples, decided=decided)
+        return run_sql("verdicts", samples=samples, decided=decided)
 
     def funnel(self) -> pa.Table:
         """See sql/funnel.sql."""
@@ -101,19 +117,20 @@ class Judgement:
 
 def judge(question: Question) -> Judgement:
     """`PolicyError` where something that the policy needs was not measured, unless that is allowed."""
-    layout, snapshot = question.layout, question.snapshot
+    layout, snapshots = question.layout, question.snapshots
     families = families_of(question.query, question.alignment)
-    pool = read_pool(layout, snapshot, families, question.query.names)
+    pool = read_pool(layout, snapshots, families, question.query.names)
     if pool.unmeasured and not question.allow_not_measured:
-        raise PolicyError(f"policy {question.query.policy.name}: {unmeasured_message(pool, layout, snapshot)}")
+        raise PolicyError(f"policy {question.query.policy.name}: {unmeasured_message(pool, layout)}")
     ruling = evaluate(question.query, pool.samples, known=known_columns())
-    found = duplicates.find_duplicates(layout, snapshot, allow_not_measured=question.allow_not_measured)
+    found = duplicates.find_duplicates(layout, snapshots, allow_not_measured=question.allow_not_measured)
     leaks = near_held_out(pool.samples, run_sql("texts", samples=pool.samples))
     none = np.zeros(len(pool.samples), dtype=bool)
     faults = decide(
         before={
             "tombstoned": _is_in(pool.samples, question.tombstones()),
             "not_measured": np.logical_or.reduce([none, *pool.unmeasured.values()]),
+            "repeated_uid": none,
         },
         rules=ruling.faults,
         near_held_out=_is_in(pool.samples, leaks["uid"].to_pylist()),

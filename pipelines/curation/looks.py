@@ -19,6 +19,7 @@ CELLS = 8
 MAX_CELL_DIFFERENCE = 8
 """Of 255, of the mean colour of any cell. On drawings: resized copies differ by up to 4, JPEG copies of quality 90 by
 4 (median) to 12, the flags of Saint Helena and of Tristan da Cunha by 27, a frowning and a pouting woman by 12."""
+_PLACE = ("corpus", "snapshot", "shard", "image_offset", "image_size")
 
 
 class Looks(Protocol):
@@ -31,28 +32,30 @@ class Looks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShardLooks:
-    """Reads the pictures from the shards; `samples` has image_sha256, shard, image_offset, image_size."""
+    """Reads the pictures from the shards; `samples` has image_sha256 and where each lies (`_PLACE`)."""
 
     layout: Layout
-    snapshot: Snapshot
     samples: pa.Table
 
     def colours(self, image_sha256: Sequence[str]) -> NDArray[np.int16]:
         found = dict(zip(image_sha256, self._where(image_sha256), strict=True))
-        by_shard: dict[int, list[str]] = defaultdict(list)
-        for image, (shard, _, _) in found.items():
-            by_shard[shard].append(image)
+        by_tar: dict[str, list[str]] = defaultdict(list)
+        for image, (tar, _, _) in found.items():
+            by_tar[tar].append(image)
         grids: dict[str, NDArray[np.int16]] = {}
-        for shard, images in sorted(by_shard.items()):
+        for tar, images in sorted(by_tar.items()):
             ranges = [found[image][1:] for image in images]
-            members = read_members(self.layout.tar(self.snapshot, shard), ranges)
+            members = read_members(tar, ranges)
             grids |= {image: grid_of(data) for image, data in zip(images, members, strict=True)}
         return np.stack([grids[image] for image in image_sha256])
 
-    def _where(self, image_sha256: Sequence[str]) -> list[tuple[int, int, int]]:
+    def _where(self, image_sha256: Sequence[str]) -> list[tuple[str, int, int]]:
         rows = {image: row for row, image in enumerate(self.samples["image_sha256"].to_pylist())}
-        at = self.samples.select(["shard", "image_offset", "image_size"]).take([rows[image] for image in image_sha256])
-        return [(row["shard"], row["image_offset"], row["image_size"]) for row in at.to_pylist()]
+        at = self.samples.select(list(_PLACE)).take([rows[image] for image in image_sha256])
+        return [
+            (self.layout.tar(Snapshot(corpus=corpus, snapshot=snapshot), shard), offset, size)
+            for corpus, snapshot, shard, offset, size in (row.values() for row in at.to_pylist())
+        ]
 
 
 def grid_of(image: bytes) -> NDArray[np.int16]:

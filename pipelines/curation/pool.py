@@ -1,6 +1,6 @@
 """The table `samples` of a policy: what the sidecars say, what was measured, and what the engine derives, by uid."""
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pipelines import storage
 from pipelines.curation.parsing import Query
 from pipelines.curation.queries import run_sql
+from pipelines.curation.records import read_records
 from pipelines.curation.splits import split_column
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
-from pipelines.shards.reading import read_sidecars
 from pipelines.shards.sidecar import SIDECAR
 from pipelines.signals import columns
 from pipelines.signals.files import Shards
@@ -26,14 +26,16 @@ FINGERPRINTS = FAMILIES["fingerprints"]
 """Duplicates and contamination need it, whatever the policy asks."""
 ALIGNMENT = Family(name="alignment", version=1, modality=None, columns=columns.ALIGNMENT)
 """Its key on disk carries the digest of the scoring model instead of a version."""
-DERIVED = ("has_image", "has_text", "has_audio", "label", "split")
+DERIVED = ("corpus", "snapshot", "has_image", "has_text", "has_audio", "label", "split")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """Every sample of a snapshot, in source order, and the records that did not become one."""
+    """Every sample of some snapshots, in source order, and the records that did not become one."""
 
     samples: pa.Table
+    repeated: pa.Table
+    """Samples whose uid an earlier snapshot has: no rule sees them."""
     failures: Mapping[str, int]
     """Status of packing -> records."""
     unmeasured: Mapping[str, NDArray[np.bool_]]
@@ -70,18 +72,20 @@ def families_by_key(keys: Collection[str]) -> dict[str, Family]:
     return {key: known[key] for key in keys if key in known} | scored
 
 
-def read_pool(layout: Layout, snapshot: Snapshot, families: Mapping[str, Family], names: Set[str]) -> Pool:
+def read_pool(layout: Layout, snapshots: Sequence[Snapshot], families: Mapping[str, Family], names: Set[str]) -> Pool:
     """Join by uid the columns in `names` of what was measured; where a shard has no file its samples are unmeasured."""
-    records = read_sidecars(layout, snapshot)
+    records = read_records(layout, snapshots)
     failures = run_sql("failures", records=records).to_pylist()
     samples = run_sql("samples", records=records)
     split = split_column(samples["group"], samples["language"], samples["voice"])
     samples = samples.append_column("split", split)
+    first = run_sql("first_of_uid", samples=samples)["is_first"]
+    samples, repeated = samples.filter(first), samples.filter(pc.invert(first))
     unmeasured = {}
     for key, family in families.items():
         wanted = sorted(_names(family) & {*names, "image_phash"})
         signals = _read_signals(
-            layout, snapshot, key, pa.schema([family.arrow.field(name) for name in ("uid", *wanted)])
+            layout, snapshots, key, pa.schema([family.arrow.field(name) for name in ("uid", *wanted)])
         )
         row = pc.index_in(samples["uid"], value_set=signals["uid"].combine_chunks())
         missing = _applies(samples, family) & row.is_null().to_numpy()
@@ -89,9 +93,8 @@ def read_pool(layout: Layout, snapshot: Snapshot, families: Mapping[str, Family]
             unmeasured[key] = missing
         for name in wanted:
             samples = samples.append_column(name, signals[name].take(row))
-    return Pool(
-        samples=samples, failures={row["status"]: row["num_records"] for row in failures}, unmeasured=unmeasured
-    )
+    by_status = {row["status"]: row["num_records"] for row in failures}
+    return Pool(samples=samples, repeated=repeated, failures=by_status, unmeasured=unmeasured)
 
 
 def signal_digest(shards: Shards, family: str) -> str:
@@ -107,13 +110,20 @@ def mask_of(column: "pa.ChunkedArray[Any]") -> NDArray[np.bool_]:
     return mask
 
 
-def unmeasured_message(pool: Pool, layout: Layout, snapshot: Snapshot) -> str:
-    """Which families miss how many samples, and the call that measures them."""
+def unmeasured_message(pool: Pool, layout: Layout) -> str:
+    """Which families miss how many samples, and the calls that measure them."""
     missing = ", ".join(f"{key} of {mask.sum()} samples" for key, mask in pool.unmeasured.items())
+    lacking = np.logical_or.reduce(list(pool.unmeasured.values()))
+    where = pool.samples.filter(pa.array(lacking)).select(["corpus", "snapshot"]).group_by(["corpus", "snapshot"])
+    places = [Snapshot(**row) for row in where.aggregate([]).to_pylist()]
     families = " ".join(key for key in pool.unmeasured if not key.startswith(ALIGNMENT.name))
-    call = f"python -m pipelines measure --root {layout.root} --corpus {snapshot.corpus} --snapshot {snapshot.snapshot}"
-    how = f"Run: {call} --signals {families}" if families else "Score the snapshot with that model first."
-    return f"{snapshot}: not measured: {missing} out of {len(pool.samples)}. {how}"
+    calls = (
+        f"python -m pipelines measure --root {layout.root} --corpus {one.corpus} --snapshot {one.snapshot} "
+        f"--signals {families}"
+        for one in places
+    )
+    how = f"Run: {'; '.join(calls)}" if families else "Score the snapshot with that model first."
+    return f"{', '.join(map(str, places))}: not measured: {missing} out of {len(pool.samples)}. {how}"
 
 
 _SIDECAR = frozenset(SIDECAR.names) - {"status", "error_message"}
@@ -129,8 +139,8 @@ def _applies(samples: pa.Table, family: Family) -> NDArray[np.bool_]:
     return mask_of(samples[f"has_{family.modality}"])
 
 
-def _read_signals(layout: Layout, snapshot: Snapshot, key: str, schema: pa.Schema) -> pa.Table:
-    folder = layout.signals(key, snapshot)
-    files = storage.names(folder, ".parquet")
-    tables = [storage.read_table(f"{folder}/{file}", schema.names).cast(schema) for file in files]
+def _read_signals(layout: Layout, snapshots: Sequence[Snapshot], key: str, schema: pa.Schema) -> pa.Table:
+    folders = [layout.signals(key, snapshot) for snapshot in snapshots]
+    files = [f"{folder}/{name}" for folder in folders for name in storage.names(folder, ".parquet")]
+    tables = [storage.read_table(file, schema.names).cast(schema) for file in files]
     return pa.concat_tables([schema.empty_table(), *tables])

@@ -3,9 +3,10 @@
 Order of faults, and so which one is called the first:
 1. `tombstoned`: withdrawn by its owner, nothing else matters;
 2. `not_measured`: a rule could not be asked;
-3. the policy's rules, in column order;
-4. `near_held_out`: before duplicates, so that the held-out twin and not the training twin survives;
-5. `duplicate`, then `near_duplicate`: the best of those that survived everything above is kept, so that a rule that
+3. `repeated_uid`: the same sample came with an earlier snapshot of the pool;
+4. the policy's rules, in column order;
+5. `near_held_out`: before duplicates, so that the held-out twin and not the training twin survives;
+6. `duplicate`, then `near_duplicate`: the best of those that survived everything above is kept, so that a rule that
    drops the best picture of a thing does not drop the thing.
 """
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import PolicyError
 
-BEFORE = ("tombstoned", "not_measured")
+BEFORE = ("tombstoned", "not_measured", "repeated_uid")
 AFTER = ("near_held_out", "duplicate", "near_duplicate")
 MAX_FAULTS = 64
 

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from pipelines import storage
 from pipelines.curation.queries import run_sql
+from pipelines.curation.records import read_records
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
-from pipelines.shards.reading import read_sidecars
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of `view.json` and the verdicts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _ROWS_PER_FILE = 1_000_000
 
@@ -39,8 +40,9 @@ class View:
         return self.layout.view(self.view, self.digest)
 
     @property
-    def snapshot(self) -> Snapshot:
-        return Snapshot(**self.manifest["snapshot"])
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """At most one of a corpus, in the order of the pool."""
+        return tuple(Snapshot(**one) for one in self.manifest["snapshots"])
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -48,13 +50,13 @@ class View:
         return tuple(self.manifest["faults"])
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The kept samples in order of (shard, source row)."""
-        verdicts = self.verdicts(["uid", "kept", "split", "weight"])
-        table = run_sql("view", verdicts=verdicts, records=read_sidecars(self.layout, self.snapshot))
+        """The kept samples in order of (snapshot, shard, source row)."""
+        verdicts = self.verdicts(["uid", "corpus", "kept", "split", "weight"])
+        table = run_sql("view", verdicts=verdicts, records=read_records(self.layout, self.snapshots))
         return table if columns is None else table.select(list(columns))
 
     def verdicts(self, columns: list[str] | None = None) -> pa.Table:
-        """One row per sample, dropped ones included, in order of (shard, source row)."""
+        """One row per sample, dropped ones included, in order of (snapshot, shard, source row)."""
         folder = f"{self.uri}/verdicts"
         tables = [storage.read_table(f"{folder}/{name}", columns) for name in storage.names(folder, ".parquet")]
         return pa.concat_tables(tables)
@@ -70,7 +72,13 @@ def open_view(layout: Layout, view: str, digest: str) -> View:
     if not storage.exists(uri):
         known = ", ".join(digest[:12] for digest in stored_digests(layout, view)) or "none"
         raise PolicyError(f"view {view}/{digest}: not there. Stored: {known}. Curate it, or name one of these.")
-    return View(layout=layout, view=view, digest=digest, manifest=storage.read_json(uri))
+    manifest = storage.read_json(uri)
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise PolicyError(
+            f"view {view}/{digest[:12]}: written in version {manifest.get('schema_version')} of the format, this reads "
+            f"version {SCHEMA_VERSION}. Curate it again; the shards and signals stay as they are."
+        )
+    return View(layout=layout, view=view, digest=digest, manifest=manifest)
 
 
 def find_view(layout: Layout, name: str) -> View:
@@ -98,14 +106,21 @@ def check_name(view: str) -> str:
     return view
 
 
-def write_verdicts(uri: str, verdicts: pa.Table) -> None:
+def write_verdicts(uri: str, verdicts: pa.Table, *, num_snapshots: int) -> None:
     """Verdicts, and the subset files that DataComp and open_clip read."""
     for number, start in enumerate(range(0, max(len(verdicts), 1), _ROWS_PER_FILE)):
         storage.write_table(f"{uri}/verdicts/{number:08d}.parquet", verdicts.slice(start, _ROWS_PER_FILE))
     kept = verdicts.filter(verdicts["kept"])
     storage.write_atomic(f"{uri}/uids.npy", uids_npy(row["uid"] for row in kept.select(["uid"]).to_pylist()))
     sizes = run_sql("sizes", kept=kept).to_pylist()
-    storage.write_json(f"{uri}/sizes.json", {f"{row['shard']:08d}.tar": row["num_samples"] for row in sizes})
+    named = {_tar_name(row, is_alone=num_snapshots == 1): row["num_samples"] for row in sizes}
+    storage.write_json(f"{uri}/sizes.json", named)
+
+
+def _tar_name(row: Mapping[str, Any], *, is_alone: bool) -> str:
+    """Relative to the folder of the only snapshot, else to that of all shards."""
+    name = f"{row['shard']:08d}.tar"
+    return name if is_alone else f"{row['corpus']}/{row['snapshot']}/{name}"
 
 
 def uids_npy(uids: Iterable[str]) -> bytes:

@@ -62,4 +62,6 @@ def select_view(layout: Layout, name: str) -> Selection:
     view = find_view(layout, name)
     rows = view.verdicts(["uid", "kept", "split"]).to_pylist()
     splits = {row["uid"]: row["split"] for row in rows if row["kept"]}
-    return Selection(layout=layout, snapshot=view.snapshot, splits=splits)
+    if len(view.snapshots) > 1:
+        raise PolicyError(f"view {name}: is over {len(view.snapshots)} snapshots. Curate one view for each of them.")
+    return Selection(layout=layout, snapshot=view.snapshots[0], splits=splits)

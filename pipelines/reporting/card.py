@@ -10,12 +10,12 @@ from pipelines.curation.parsing import Query, parse
 from pipelines.curation.policy import parse_policy
 from pipelines.curation.pool import families_by_key, read_pool
 from pipelines.curation.queries import run_sql
+from pipelines.curation.records import read_records
 from pipelines.curation.splits import Split
 from pipelines.curation.views import View
 from pipelines.reporting.charts import funnel_svg, histogram_svg
 from pipelines.reporting.gallery import MAX_MEDIA_BYTES, Gallery
 from pipelines.reporting.page import page, table, tiles
-from pipelines.shards.reading import read_sidecars
 
 SAMPLES_PER_FAULT = 8
 _ALWAYS_SHOWN = ("luminance_mean", "sharpness", "snr_db", "image_text_score", "audio_text_score", "image_audio_score")
@@ -25,7 +25,7 @@ _PARTS = ("split", "language", "modalities", "source", "license")
 def card_of(view: View, *, media_bytes: int = MAX_MEDIA_BYTES) -> str:
     """The card as HTML; pictures and clips are left out once they would take more than `media_bytes`."""
     funnel = view.funnel()
-    title = f"{view.view}: {view.snapshot}"
+    title = f"{view.view}: {_over(view)}"
     body = "".join(
         [
             _head(view),
@@ -39,6 +39,10 @@ def card_of(view: View, *, media_bytes: int = MAX_MEDIA_BYTES) -> str:
     return page(title, body)
 
 
+def _over(view: View) -> str:
+    return ", ".join(map(str, view.snapshots))
+
+
 def _head(view: View) -> str:
     facts = view.manifest
     policy, kept, samples = facts["policy"], facts["num_kept"], facts["num_samples"]
@@ -47,7 +51,7 @@ def _head(view: View) -> str:
     figures += [(split.replace("_", " "), facts["num_kept_by_split"][split]) for split in Split]
     return (
         f"<h1>{escape(view.view)}</h1>"
-        f"<p>{escape(str(view.snapshot))} under the policy <b>{escape(policy['name'])}</b>. "
+        f"<p>{escape(_over(view))} under the policy <b>{escape(policy['name'])}</b>. "
         f"{escape(policy['description'])}</p><p><code>{view.digest}</code></p>{tiles(figures)}"
     )
 
@@ -78,7 +82,7 @@ def _histograms(view: View) -> Iterator[str]:
     query = _query(view)
     families = families_by_key(view.manifest["inputs"]["signals"])
     names = {*query.thresholds, *_ALWAYS_SHOWN}
-    samples = read_pool(view.layout, view.snapshot, families, names).samples
+    samples = read_pool(view.layout, view.snapshots, families, names).samples
     for name in sorted(names.intersection(samples.column_names)):
         if pa.types.is_integer(samples[name].type) or pa.types.is_floating(samples[name].type):
             limits = [query.policy.params[param] for param in query.thresholds.get(name, [])]
@@ -93,14 +97,14 @@ def _query(view: View) -> Query:
 
 
 def _galleries(view: View, media_bytes: int) -> Iterator[str]:
-    records = read_sidecars(view.layout, view.snapshot)
+    records = read_records(view.layout, view.snapshots)
     picked = run_sql(
         "gallery",
         params={"num_each": SAMPLES_PER_FAULT},
-        verdicts=view.verdicts(["uid", "first_fault"]),
+        verdicts=view.verdicts(["uid", "corpus", "first_fault"]),
         records=records,
     )
-    gallery = Gallery(layout=view.layout, snapshot=view.snapshot, left=media_bytes)
+    gallery = Gallery(layout=view.layout, left=media_bytes)
     for fate in (None, *view.faults):
         rows = [row for row in picked.to_pylist() if row["fate"] == fate]
         if rows:

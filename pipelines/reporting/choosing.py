@@ -20,8 +20,8 @@ _COLUMNS = [
 
 
 def spread_samples(layout: Layout, snapshot: Snapshot, number: int) -> Iterator[dict[str, Any]]:
-    """Up to `number` samples at equal distances in source order, always the same, with `shard` and `label`; reads the
-    sidecars of the shards they are in and no other."""
+    """Up to `number` samples at equal distances in source order, always the same, with their place and `label`; reads
+    the sidecars of the shards they are in and no other."""
     counts = [int(str(read_stats(layout, snapshot, one)["successes"])) for one in range(num_shards(layout, snapshot))]
     ends = list(accumulate(counts))
     total = ends[-1] if ends else 0
@@ -33,4 +33,5 @@ def spread_samples(layout: Layout, snapshot: Snapshot, number: int) -> Iterator[
             place - (ends[shard] - counts[shard]) for place, found in zip(places, shards, strict=True) if found == shard
         ]
         for row in table.take(chosen).to_pylist():
-            yield {**row, "shard": shard, "label": (row["tags"] or [None])[0]}
+            where = {"corpus": snapshot.corpus, "snapshot": snapshot.snapshot, "shard": shard}
+            yield {**row, **where, "label": (row["tags"] or [None])[0]}

@@ -31,7 +31,6 @@ class Gallery:
     """Spends one budget over all figures it makes."""
 
     layout: Layout
-    snapshot: Snapshot
     left: int
     """Bytes that may still be spent."""
 
@@ -70,7 +69,8 @@ class Gallery:
         offset, size = row[f"{part}_offset"], row[f"{part}_size"]
         if offset is None or self.left <= 0:
             return b""
-        (data,) = read_members(self.layout.tar(self.snapshot, row["shard"]), [(offset, size)])
+        snapshot = Snapshot(corpus=row["corpus"], snapshot=row["snapshot"])
+        (data,) = read_members(self.layout.tar(snapshot, row["shard"]), [(offset, size)])
         return data
 
     def _data_uri(self, data: bytes, mime: str) -> str:

@@ -32,7 +32,7 @@ def packed_page(
     media_bytes: int = MAX_MEDIA_BYTES,
 ) -> str:
     """The page as HTML; pictures and clips are left out once they would take more than `media_bytes`."""
-    gallery = Gallery(layout=layout, snapshot=report.snapshot, left=media_bytes)
+    gallery = Gallery(layout=layout, left=media_bytes)
     figures = "".join(gallery.figures(spread_samples(layout, report.snapshot, NUM_SHOWN)))
     body = [
         _head(report),

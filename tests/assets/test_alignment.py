@@ -22,7 +22,7 @@ def champion(workplace: Any, tmp_path: Path) -> None:
     """A version that somebody promoted, as the asset above tells it."""
     layout, snapshot = workplace.corpora.layout, workplace.snapshot
     measure(layout, snapshot, num_workers=1)
-    view = curate(layout, snapshot, policy=load_policy("default"), view="tiny-default")
+    view = curate(layout, [snapshot], policy=load_policy("default"), view="tiny-default")
     bundle = save_random_aligner(tmp_path / "bundle", view="tiny-default", view_digest=view.digest)
     metadata = {"bundle_uri": str(bundle), "name": "aligner", "version": 3}
     key = key_of(snapshot)

@@ -63,7 +63,7 @@ def _view(layout: Layout, count: int) -> View:
     """Packed, measured and judged as ever: the cache is the one that training reads."""
     snapshot = packed(drawings_with_clips, count, layout)
     measure(layout, snapshot, num_workers=1)
-    report = curate(layout, snapshot, policy=load_policy("default"), view="bench")
+    report = curate(layout, [snapshot], policy=load_policy("default"), view="bench")
     return open_view(layout, "bench", report.digest)
 
 

@@ -36,7 +36,7 @@ def patterns_view(tmp_path_factory: pytest.TempPathFactory) -> View:
     source = open_folder(write_patterns(home / "patterns"), corpus="patterns", languages=("en", "fr"))
     snapshot = pack(source, layout=layout, config=PackingConfig(samples_per_shard=100, num_workers=1)).snapshot
     measure(layout, snapshot, num_workers=1)
-    report = curate(layout, snapshot, policy=load_policy("default"), view="patterns")
+    report = curate(layout, [snapshot], policy=load_policy("default"), view="patterns")
     return open_view(layout, "patterns", report.digest)
 
 

@@ -28,7 +28,7 @@ def test_a_model_is_trained_judged_and_used_from_a_shell(patterns_view, mlflow_u
     report = answer(capsys, "evaluate", bundle, *view)
     assert report["run_key"] == trained["run_key"]
 
-    sample = next(iter(read_shard(patterns_view.layout, patterns_view.snapshot, 0)))
+    sample = next(iter(read_shard(patterns_view.layout, patterns_view.snapshots[0], 0)))
     (tmp_path / "image.png").write_bytes(sample.image)
     (tmp_path / "clip.flac").write_bytes(sample.audio)
     files = ["--image", str(tmp_path / "image.png"), "--audio", str(tmp_path / "clip.flac")]
@@ -36,7 +36,7 @@ def test_a_model_is_trained_judged_and_used_from_a_shell(patterns_view, mlflow_u
     assert -1 <= embedded["image_text_score"] <= 1
     assert len(embedded["audio"]) == 128
 
-    snapshot = patterns_view.snapshot
+    snapshot = patterns_view.snapshots[0]
     place = ["--root", patterns_view.layout.root, "--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot]
     scored = answer(capsys, "score", bundle, *place)["snapshots"][str(snapshot)]
     assert 0 < scored["num_in_sample"] < scored["num_samples"]

@@ -1,5 +1,5 @@
 -- The sidecar's successes with what follows from them alone.
--- in: records (the sidecars of a snapshot with their shard)
+-- in: records (the sidecars of some snapshots with part, corpus, snapshot and shard)
 -- out: every column but the status, has_image, has_text, has_audio, label; in source order
 select
   * exclude (status, error_message),
@@ -9,4 +9,4 @@ select
   tags[1] as label
 from records
 where status = 'success'
-order by shard, source_row
+order by part, shard, source_row

@@ -1,4 +1,4 @@
 -- How many kept samples each shard has.
--- in: kept (shard)
--- out: shard, num_samples
-select shard, count(*) as num_samples from kept group by shard order by shard
+-- in: kept (corpus, snapshot, shard)
+-- out: corpus, snapshot, shard, num_samples
+select corpus, snapshot, shard, count(*) as num_samples from kept group by all order by all

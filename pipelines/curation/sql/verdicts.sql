@@ -1,9 +1,11 @@
 -- One verdict per sample, with what funnels and differences are counted by.
--- in: samples (uid, shard, source_row, split, language, source, license, has_image, has_text, has_audio),
---     decided (uid, faults, first_fault, weight)
--- out: uid, shard, source_row, kept, first_fault, faults, weight, split, language, source, license, modalities
+-- in: samples (uid, part, corpus, snapshot, shard, source_row, split, language, source, license, has_image, has_text, has_audio),
+--     decided (uid, corpus, faults, first_fault, weight)
+-- out: uid, corpus, snapshot, shard, source_row, kept, first_fault, faults, weight, split, language, source, license, modalities
 select
   uid,
+  corpus,
+  snapshot,
   shard,
   source_row,
   first_fault is null as kept,
@@ -15,5 +17,5 @@ select
   coalesce(source, '') as source,
   coalesce(license, '') as license,
   concat_ws('+', if(has_image, 'image', null), if(has_text, 'text', null), if(has_audio, 'audio', null)) as modalities
-from samples join decided using (uid)
-order by shard, source_row
+from samples join decided using (corpus, uid)
+order by part, shard, source_row

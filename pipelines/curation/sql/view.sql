@@ -1,8 +1,10 @@
 -- The kept samples of a view with all that loading and evaluation need.
--- in: verdicts (uid, kept, split, weight), records (the sidecars of the snapshot with their shard)
--- out: see the columns; in order of shard and source row
+-- in: verdicts (uid, corpus, kept, split, weight), records (the sidecars with part, corpus, snapshot and shard)
+-- out: see the columns; in order of snapshot, shard and source row
 select
   records.uid,
+  records.corpus,
+  records.snapshot,
   records.shard,
   records."group",
   verdicts.split,
@@ -23,6 +25,6 @@ select
   records.audio_size,
   records.duration_seconds,
   records.sample_rate_hz
-from records join verdicts using (uid)
+from records join verdicts using (corpus, uid)
 where verdicts.kept and records.status = 'success'
-order by records.shard, records.source_row
+order by records.part, records.shard, records.source_row

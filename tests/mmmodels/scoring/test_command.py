@@ -23,9 +23,9 @@ def bundle(patterns_view, tmp_path, request):
 
 @pytest.mark.ray
 def test_a_cluster_gives_the_vectors_that_processes_give(bundle, patterns_view, capsys):
-    place = ["--root", patterns_view.layout.root, "--corpus", patterns_view.snapshot.corpus]
+    place = ["--root", patterns_view.layout.root, "--corpus", patterns_view.snapshots[0].corpus]
     here = answer(capsys, bundle, *place, "--workers", "1", "--device", "cpu")
-    folder = Path(patterns_view.layout.signals(here["embeddings"], patterns_view.snapshot))
+    folder = Path(patterns_view.layout.signals(here["embeddings"], patterns_view.snapshots[0]))
     files = {path: path.read_bytes() for path in folder.glob("*.parquet")}
     for path in files:
         path.unlink()

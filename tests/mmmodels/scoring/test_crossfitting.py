@@ -39,7 +39,7 @@ def test_the_half_that_was_left_out_is_not_in_sample(patterns_view):
 
 @pytest.mark.slow
 def test_a_recipe_is_cross_fitted_from_a_shell(patterns_view, mlflow_uri, capsys):
-    layout, snapshot = patterns_view.layout, patterns_view.snapshot
+    layout, snapshot = patterns_view.layout, patterns_view.snapshots[0]
     place = ["--root", layout.root, "--corpus", snapshot.corpus, "--snapshot", snapshot.snapshot, "--workers", "1"]
     settings = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
     view = ["--cross-fit", "--view", f"{patterns_view.view}/{patterns_view.digest}", "--tracking-uri", mlflow_uri]

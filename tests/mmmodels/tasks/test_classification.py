@@ -27,7 +27,7 @@ def bundles(patterns_view, mlflow_uri):
 
 
 def first_sample(view):
-    return next(iter(read_shard(view.layout, view.snapshot, 0)))
+    return next(iter(read_shard(view.layout, view.snapshots[0], 0)))
 
 
 def test_any_subset_of_the_modalities_gives_probabilities_that_depend_on_what_is_given(bundles, patterns_view):

@@ -121,11 +121,15 @@ def corpus(tmp_path: Path) -> Packer:
     """Pack things and write plausible signals; `signals` changes some of them by the thing's name."""
 
     def make(
-        things: list[Thing], signals: Mapping[str, Mapping[str, object]] | None = None, *, per_shard: int = 1000
+        things: list[Thing],
+        signals: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        per_shard: int = 1000,
+        name: str = "things",
     ) -> tuple[Layout, Snapshot]:
         layout = Layout(str(tmp_path / "root"))
         config = PackingConfig(num_workers=1, samples_per_shard=per_shard, max_failure_rate=1.0)
-        report = pack(ListSource(things=tuple(things)), layout=layout, config=config)
+        report = pack(ListSource(things=tuple(things), corpus=name), layout=layout, config=config)
         for shard in range(report.num_shards):
             write_signals(layout, report.snapshot, shard, signals or {})
         return layout, report.snapshot

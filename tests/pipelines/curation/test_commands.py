@@ -28,6 +28,19 @@ def test_a_shell_can_curate_compare_and_show(
     assert (code, shown["num_bytes"]) == (0, card.stat().st_size)
 
 
+def test_a_corpus_may_be_named_again_with_its_snapshot(
+    corpus: Any, made: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = corpus(made.things(3))[0].root
+    corpus([made.thing(name=f"n{n}", caption=f"noise {n}", audio=made.clip(n + 40)) for n in range(2)], name="noises")
+    arguments = ["--corpus", "noises/one", "--corpus", "things"]
+    code, found, _ = run(capsys, "curate", "--root", root, "--view", "both", *arguments)
+    assert (code, found["num_kept"], found["snapshots"]) == (0, 5, ["noises/one", "things/one"])
+    code, _, error = run(capsys, "curate", "--root", root, "--view", "both", *arguments, "--snapshot", "one")
+    assert code == 1
+    assert "goes with a single --corpus" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

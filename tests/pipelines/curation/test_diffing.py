@@ -12,7 +12,7 @@ NEW = parse_policy("new", "select uid, caption in ('number 0', 'number 2', 'numb
 def test_a_difference_names_the_rule_that_let_go_or_took_hold(corpus: Any, made: Any) -> None:
     layout, snapshot = corpus(made.things(6))
     old, new = (
-        open_view(layout, policy.name, curate(layout, snapshot, policy=policy, view=policy.name).digest)
+        open_view(layout, policy.name, curate(layout, [snapshot], policy=policy, view=policy.name).digest)
         for policy in (OLD, NEW)
     )
     found = diff(old, new)

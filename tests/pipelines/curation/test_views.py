@@ -16,7 +16,7 @@ from pipelines.layout import Layout
 @pytest.fixture
 def view(corpus: Any, made: Any) -> tuple[Layout, ViewReport]:
     layout, snapshot = corpus(made.things(7), {"thing 3": {"is_blank": True}}, per_shard=3)
-    return layout, curate(layout, snapshot, policy=load_policy("default"), view="main")
+    return layout, curate(layout, [snapshot], policy=load_policy("default"), view="main")
 
 
 def test_a_view_holds_its_question_and_its_answer(view: tuple[Layout, ViewReport]) -> None:
@@ -24,7 +24,7 @@ def test_a_view_holds_its_question_and_its_answer(view: tuple[Layout, ViewReport
     stored = open_view(layout, "main", report.digest)
     assert storage.read_bytes(f"{report.uri}/policy.sql").decode() == load_policy("default").sql
     assert storage.read_json(f"{report.uri}/params.json") == load_policy("default").params
-    assert str(stored.snapshot) == "things/one"
+    assert [str(one) for one in stored.snapshots] == ["things/one"]
     assert stored.faults[:2] == ("tombstoned", "not_measured")
     assert stored.manifest["inputs"]["signals"].keys() == {"image@2", "text@2", "audio@1", "fingerprints@2"}
 
@@ -53,9 +53,8 @@ def test_a_view_is_found_by_the_beginning_of_its_digest_where_that_is_clear(view
     layout, report = view
     assert find_view(layout, "main").digest == report.digest
     assert find_view(layout, f"main/{report.digest[:6]}").digest == report.digest
-    other = curate(
-        layout, find_view(layout, "main").snapshot, policy=load_policy("default"), view="main", params={"max_aspect": 2}
-    )
+    snapshots = find_view(layout, "main").snapshots
+    other = curate(layout, snapshots, policy=load_policy("default"), view="main", params={"max_aspect": 2})
     assert stored_digests(layout, "main") == sorted([report.digest, other.digest])
     with pytest.raises(PolicyError, match="2 stored views are meant"):
         find_view(layout, "main")

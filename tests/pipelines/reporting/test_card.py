@@ -59,7 +59,7 @@ def view(tiny_corpus: Path, tmp_path: Path) -> View:
 
 def curated(layout: Layout, snapshot: Snapshot) -> View:
     measure(layout, snapshot, num_workers=1)
-    return open_view(layout, "main", curate(layout, snapshot, policy=POLICY, view="main").digest)
+    return open_view(layout, "main", curate(layout, [snapshot], policy=POLICY, view="main").digest)
 
 
 def test_a_card_shows_pictures_and_players_of_kept_and_dropped_samples(view: View) -> None:

@@ -119,8 +119,8 @@ def test_a_policy_that_needs_it_names_the_call_that_measures_it(tiny_snapshot, m
     measure(layout, snapshot, families=["fingerprints"], num_workers=1)
     call = rf"safety@1 of 12 samples out of 12\. Run: .*measure .*--snapshot {snapshot.snapshot} --signals safety@1"
     with pytest.raises(PolicyError, match=call):
-        curate(layout, snapshot, policy=POLICY, view="decent")
+        curate(layout, [snapshot], policy=POLICY, view="decent")
     monkeypatch.setattr(safety, "_classifier", Counting)
     measure(layout, snapshot, families=["safety@1"], num_workers=1)
-    report = curate(layout, snapshot, policy=POLICY, view="decent", params={"max": 0.015})
+    report = curate(layout, [snapshot], policy=POLICY, view="decent", params={"max": 0.015})
     assert 0 < report.dropped_by_fault["nudity"] < 12

@@ -71,7 +71,7 @@ def uid_by_path(layout: Layout, snapshot: Snapshot) -> dict[str, str]:
 
 def tombstones(layout: Layout, snapshot: Snapshot) -> list[str]:
     """As curation reads them."""
-    question = Question(layout=layout, snapshot=snapshot, query=None, alignment=None, allow_not_measured=True)
+    question = Question(layout=layout, snapshots=(snapshot,), query=None, alignment=None, allow_not_measured=True)
     return question.tombstones()
 
 
