@@ -2,10 +2,12 @@
 
     -- Why this policy exists, in one or more lines.
     -- $min_characters = 1   shortest caption
+    -- @duplicates = {"exact": {}, "near_image": {"max_distance": 4}}
     select uid, characters < $min_characters as too_few_characters from samples
 
-Columns: `uid`; optionally `weight`; every other one is a boolean named for a fault. True drops the sample for that
-reason, null says that the rule does not apply (the modality is absent).
+Columns: `uid`; optionally `weight`; optionally `preference` (a number: among duplicates the highest is kept); every
+other one is a boolean named for a fault. True drops the sample for that reason, null says that the rule does not apply
+(the modality is absent). Lines with @ set what the engine adds to every policy; for any other shell they are comments.
 """
 
 import json
@@ -13,7 +15,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from pipelines.curation.settings import SETTING_LINE, named_like, read_setting
 from pipelines.errors import PolicyError
 
 POLICIES = Path(__file__).parent / "policies"
@@ -31,6 +35,15 @@ class Policy:
     sql: str
     params: Mapping[str, Value] = field(default_factory=dict)
     description: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the engine, by name; those that the header does not name are left out."""
+
+    def where(self, setting: str) -> str:
+        """`policy default, line 3 (@duplicates)`: where a setting stands, for messages."""
+        for number, line in enumerate(self.sql.splitlines(), start=1):
+            if (match := SETTING_LINE.fullmatch(line.rstrip())) and match["name"] == setting:
+                return f"policy {self.name}, line {number} (@{setting})"
+        return f"policy {self.name} (@{setting})"
 
     def with_params(self, params: Mapping[str, object] | None) -> "Policy":
         """The same policy with other values, of the types of its defaults; text (from a shell) is read as JSON."""
@@ -39,8 +52,7 @@ class Policy:
 
     def _value(self, name: str, value: object) -> Value:
         if name not in self.params:
-            known = ", ".join(sorted(self.params)) or "none"
-            raise PolicyError(f"policy {self.name}: no parameter ${name}. Known: {known}.")
+            raise PolicyError(f"policy {self.name}: no parameter ${name}. {named_like(name, self.params)}")
         default = self.params[name]
         if isinstance(value, str) and not isinstance(default, str):
             value = _parsed(value)
@@ -69,15 +81,19 @@ def load_policy(name_or_path: str | Path) -> Policy:
 def parse_policy(name: str, sql: str) -> Policy:
     """Read the header: leading `--` lines, parameters and description."""
     params: dict[str, Value] = {}
+    settings: dict[str, object] = {}
     description: list[str] = []
     for number, line in enumerate(sql.splitlines(), start=1):
         if not line.startswith("--"):
             break
         if match := _PARAM.fullmatch(line.rstrip()):
             params[match["name"]] = _default(name, number, match["name"], match["value"])
+        elif match := SETTING_LINE.fullmatch(line.rstrip()):
+            settings[match["name"]] = read_setting(f"policy {name}, line {number}", match["name"], match["value"])
         else:
             description.append(line.removeprefix("--").strip())
-    return Policy(name=name, sql=sql, params=params, description=" ".join(filter(None, description)))
+    said = " ".join(filter(None, description))
+    return Policy(name=name, sql=sql, params=params, description=said, settings=settings)
 
 
 def _default(policy: str, number: int, name: str, text: str) -> Value:

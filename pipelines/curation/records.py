@@ -32,11 +32,9 @@ def check_snapshots(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
 
 
 def _placed(records: pa.Table, part: int, snapshot: Snapshot) -> pa.Table:
-    values = {
-        "part": pa.scalar(part, pa.int32()),
-        "corpus": pa.scalar(snapshot.corpus),
-        "snapshot": pa.scalar(snapshot.snapshot),
-    }
-    for name, value in values.items():
-        records = records.append_column(name, pa.repeat(value, len(records)))
-    return records
+    number = len(records)
+    return (
+        records.append_column("part", pa.repeat(pa.scalar(part, pa.int32()), number))
+        .append_column("corpus", pa.repeat(pa.scalar(snapshot.corpus), number))
+        .append_column("snapshot", pa.repeat(pa.scalar(snapshot.snapshot), number))
+    )

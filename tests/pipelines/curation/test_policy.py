@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import load_policy, parse_policy
+from pipelines.curation.settings import check_keys
 from pipelines.errors import PolicyError
 
 SQL = """-- Keeps what is large.
@@ -30,7 +31,8 @@ def test_values_from_a_shell_are_read_as_the_type_of_the_default() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"width": 3}, r"no parameter \$width. Known: language, min_width, names, share"),
+        ({"width": 3}, r"no parameter \$width. Did you mean min_width\?"),
+        ({"x": 3}, r"no parameter \$x. Known: language, min_width, names, share"),
         ({"min_width": "wide"}, r"\$min_width = 'wide' is not a number like its default 32"),
         ({"min_width": True}, r"is not a number"),
         ({"min_width": None}, r"is not a number"),
@@ -42,6 +44,33 @@ def test_values_from_a_shell_are_read_as_the_type_of_the_default() -> None:
 def test_a_wrong_value_is_refused_with_its_name(params: dict[str, object], message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         parse_policy("mine", SQL).with_params(params)
+
+
+def test_a_header_sets_the_engine_in_lines_that_are_comments_elsewhere() -> None:
+    policy = parse_policy("mine", '-- why\n-- @duplicates = {"exact": {}}\n-- @max_per_component = 2\n' + SQL)
+    assert policy.settings == {"duplicates": {"exact": {}}, "max_per_component": 2}
+    assert policy.description == "why Keeps what is large."
+    assert policy.where("max_per_component") == "policy mine, line 3 (@max_per_component)"
+    check_keys(policy.where("duplicates"), policy.settings["duplicates"], {"exact"})
+    with pytest.raises(PolicyError, match=r"line 2 \(@duplicates\): no key 'exact'. Did you mean exacts\?"):
+        check_keys(policy.where("duplicates"), policy.settings["duplicates"], {"exacts"})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-- @duplicate = {}", r"line 2: no setting @duplicate. Did you mean duplicates\?"),
+        ("-- @x = {}", "line 2: no setting @x. Known: contamination, duplicates, evaluation_sets, max_per_component"),
+        ("-- @duplicates = {", "is not JSON"),
+        ("-- @duplicates = {} all", "is not JSON"),
+        ("-- @duplicates = [1]", "is not an object"),
+        ("-- @max_per_component = true", "is not a whole number"),
+        ('-- @contamination = {"x": NaN}', "is not JSON"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_line(line: str, message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        parse_policy("mine", f"-- why\n{line}\nselect uid from samples")
 
 
 @pytest.mark.parametrize("value", ["two", "null", "{}", "", "NaN"])
