@@ -10,6 +10,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("pipelines.shards.verify_command", "every shard against its index and digest"),
     "find": ("pipelines.shards.find_command", "where a record is, and who else has the same content"),
     "measure": ("pipelines.signals.command", "signals, only what is missing"),
+    "relate": (
+        "pipelines.curation.relate_command",
+        "signals against a list, centroids, target images or random batches, only what is missing",
+    ),
     "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
     "diff": ("pipelines.curation.diff_command", "what changed between two views"),
     "export": ("pipelines.exporting.command", "a snapshot or a view as foreign readers want it"),

@@ -77,6 +77,10 @@ class Layout:
     def report(self, name: str) -> str:
         return f"{self.root}/reports/{name}"
 
+    def reference(self, name: str) -> str:
+        """What signals were related to and cannot be made again from elsewhere, such as a list of entries."""
+        return f"{self.root}/references/{name}"
+
     def cache(self, name: str) -> str:
         """What can be made again from the rest; may be deleted at any time."""
         return f"{self.root}/cache/{name}"

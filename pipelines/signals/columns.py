@@ -156,4 +156,33 @@ ALIGNMENT = (
     _is("scoring_fold", pa.int8(), "", (0, 1), "cross-fitted: which of two models scored it, the one that was trained "
         "without its group; null where one model scored all"),
 )
+
+ENTRIES = (
+    _is("matched_entries", _WORDS, "positions", None, "entries of the list that stand in the caption as whole words, "
+        "each once", "MetaCLIP, Xu et al. 2023"),
+)
+
+SYNSETS = (
+    _is("target_synsets", _WORDS, "offsets", None, "of the first synsets of the caption's words those on the list",
+        "WordNet 3.0; DataComp, Gadre et al. 2023"),
+)
+
+CENTROIDS = (
+    _is("image_centroid", _I32, "position", (0, None), "of the centroid with the largest dot product",
+        "DataComp, Gadre et al. 2023"),
+    _is("image_centroid_similarity", _F32, "", None, "that dot product"),
+    _flag("is_target_centroid", "the same centroid is the nearest of a target image; null without target images"),
+)
+
+TARGETS = (
+    _is("norm_sim_2", _F32, "", (0, None), "2-norm of the cosines of the image and every target image",
+        "NormSim, Wang et al. 2024"),
+    _is("norm_sim_inf", _F32, "", (0, 1), "largest absolute cosine of the image and a target image",
+        "NormSim, Wang et al. 2024"),
+)
+
+BATCHES = (
+    _is("neg_clip_loss", _F32, "", (None, 1), "image_text_score less what its image and its text have in common with "
+        "the others of random batches; higher is better", "negCLIPLoss, Wang et al. 2024"),
+)
 # fmt: on

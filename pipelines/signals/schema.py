@@ -50,6 +50,16 @@ ON_REQUEST: Mapping[str, Family] = {
 
 KNOWN_FAMILIES: Mapping[str, Family] = {**FAMILIES, **ON_REQUEST}
 
+RELATIVE: Mapping[str, Family] = {
+    "entries": Family(name="entries", version=1, modality=None, columns=columns.ENTRIES),
+    "synsets": Family(name="synsets", version=1, modality=None, columns=columns.SYNSETS),
+    "centroids": Family(name="centroids", version=1, modality=None, columns=columns.CENTROIDS),
+    "targets": Family(name="targets", version=1, modality=None, columns=columns.TARGETS),
+    "batches": Family(name="batches", version=1, modality=None, columns=columns.BATCHES),
+}
+"""What a sample is to something that a user names. The key carries the digest of that, e.g. `entries@0123456789ab`;
+the version of the formula is in the digest."""
+
 
 def alignment_family(encoder_digest: str) -> tuple[str, pa.Schema]:
     """The key (`alignment@<12 digits>`) and schema of the scores given by one model."""
@@ -87,7 +97,8 @@ def family_of(name: str) -> Family:
 def signals_page() -> str:
     """Every column as Markdown, one table per family."""
     sections = [_section(family.key, family.columns) for family in KNOWN_FAMILIES.values()]
-    return "\n".join([*sections, _section("alignment@MODEL", columns.ALIGNMENT)])
+    sections += [_section("alignment@MODEL", columns.ALIGNMENT)]
+    return "\n".join([*sections, *(_section(f"{name}@DIGEST", family.columns) for name, family in RELATIVE.items())])
 
 
 def _section(title: str, listed: tuple[Column, ...]) -> str:

@@ -44,10 +44,16 @@ def iterate_vectors(
 ) -> Iterator[tuple["pa.Array[Any]", NDArray[np.float16]]]:
     """The same, one pair for each shard."""
     for shard in range(num_shards(layout, snapshot)):
-        uri = layout.signal(key, snapshot, shard)
-        table, dim = _read(uri, f"{modality}_vector", fold)
-        flat = pc.list_flatten(table[f"{modality}_vector"]).to_numpy()
-        yield table["uid"].combine_chunks(), flat.reshape(len(table), dim)
+        yield shard_vectors(layout.signal(key, snapshot, shard), modality, fold=fold)
+
+
+def shard_vectors(
+    uri: str, modality: Modality, *, fold: int | None = None
+) -> tuple["pa.Array[Any]", NDArray[np.float16]]:
+    """The same, of one file of a family."""
+    table, dim = _read(uri, f"{modality}_vector", fold)
+    flat = pc.list_flatten(table[f"{modality}_vector"]).to_numpy()
+    return table["uid"].combine_chunks(), flat.reshape(len(table), dim)
 
 
 def _read(uri: str, column: str, fold: int | None) -> tuple[pa.Table, int]:

@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.__main__ import main
+from pipelines.curation.curating import curate
+from pipelines.curation.policy import parse_policy
+from pipelines.samples import Modality
+from pipelines.signals.alignment import score_alignment
+from pipelines.signals.files import read_signals
+from pipelines.signals.relating.targets import norm_sims
+from pipelines.signals.vectors import read_vectors
+from tests.pipelines.signals.encoders import HashingEncoder
+
+SOME = parse_policy("some", "select uid, caption > 'number 2' as late from samples")
+
+
+@pytest.fixture
+def scored(corpus, made):
+    layout, snapshot = corpus(made.things(6))
+    return layout, snapshot, score_alignment(layout, snapshot, HashingEncoder(), trained_on=frozenset()).embeddings
+
+
+def said(capsys, *arguments: str) -> dict:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_the_kept_images_of_a_view_are_targets(scored, capsys):
+    layout, snapshot, key = scored
+    view = curate(layout, [snapshot], policy=SOME, view="task")
+    answer = said(capsys, "relate", "targets", "--root", layout.root, "--embeddings", key,
+                  "--targets", f"task/{view.digest[:8]}")  # fmt: skip
+    uids, vectors = read_vectors(layout, snapshot, key, Modality.IMAGE)
+    found = {row["uid"]: row["norm_sim_2"] for row in read_signals(layout, snapshot, [answer["family"]]).to_pylist()}
+    assert view.num_kept == 3
+    expected = norm_sims(vectors, vectors[:3])[0]
+    assert np.allclose([found[uid] for uid in uids.to_pylist()], expected, rtol=1e-5)
+
+
+def test_a_list_of_its_own_is_kept_beside_what_it_names(scored, capsys):
+    layout, snapshot, _ = scored
+    answer = said(capsys, "relate", "entries", "--root", layout.root, "--min-count", "2")
+    (row, *_) = read_signals(layout, snapshot, [answer["family"]]).to_pylist()
+    (path,) = Path(layout.reference("")).iterdir()
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    assert [entries[position] for position in row["matched_entries"]] == ["number"]
+    assert answer["snapshots"][str(snapshot)]["num_shards_measured"] == 1
+
+
+def test_batches_are_related_by_command_and_what_lacks_is_named(scored, capsys):
+    layout, snapshot, key = scored
+    answer = said(capsys, "relate", "batches", "--root", layout.root, "--embeddings", key, "--divisions", "2")
+    assert "neg_clip_loss" in read_signals(layout, snapshot, [answer["family"]]).column_names
+    assert main(["relate", "centroids", "--root", layout.root]) == 1
+    assert "--embeddings and --centroids not given" in capsys.readouterr().err
