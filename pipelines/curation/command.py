@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", required=True, help="name of the view, e.g. main")
     parser.add_argument("--alignment", metavar="FAMILY", help="scores to use, e.g. alignment@0123456789ab")
     parser.add_argument(
+        "--relation", action="append", default=[], metavar="FAMILY", help="what relate made, e.g. batches@0123456789ab"
+    )
+    parser.add_argument(
         "--allow-not-measured", action="store_true", help="drop what was not measured instead of refusing the view"
     )
 
@@ -45,6 +48,7 @@ def run(args: argparse.Namespace) -> dict[str, object]:
         view=args.view,
         params=_params(args.param),
         alignment=args.alignment,
+        relations=args.relation,
         allow_not_measured=args.allow_not_measured,
     )
     dropped = {fault: count for fault, count in report.dropped_by_fault.items() if count}

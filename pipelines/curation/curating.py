@@ -44,6 +44,7 @@ def curate(
     view: str,
     params: Mapping[str, object] | None = None,
     alignment: str | None = None,
+    relations: Sequence[str] = (),
     allow_not_measured: bool = False,
 ) -> ViewReport:
     """`PolicyError` where a rule asks for what was not measured, unless those samples are to be dropped for it."""
@@ -53,6 +54,7 @@ def curate(
         snapshots=check_snapshots(snapshots),
         query=parse(policy.with_params(params)),
         alignment=alignment,
+        relations=tuple(relations),
         allow_not_measured=allow_not_measured,
     )
     inputs = question.inputs()
@@ -85,6 +87,7 @@ def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, obj
         "snapshots": [{"corpus": one.corpus, "snapshot": one.snapshot} for one in question.snapshots],
         "policy": {"name": policy.name, "description": policy.description, "sha256": sha256(policy.sql.encode())},
         "alignment": question.alignment,
+        "relations": list(question.relations),
         "inputs": {name: value for name, value in inputs.items() if name != "policy"},
         "num_records": len(table) + sum(judgement.pool.failures.values()),
         "num_failures_by_status": dict(judgement.pool.failures),

@@ -40,11 +40,13 @@ class Question:
     query: Query
     alignment: str | None
     allow_not_measured: bool
+    relations: tuple[str, ...] = ()
+    """Families that `relate` made, by key."""
 
     def inputs(self) -> dict[str, object]:
         """Names and digests of everything that the verdicts depend on; equal inputs give equal verdicts."""
         shards = [open_shards(self.layout, snapshot) for snapshot in self.snapshots]
-        families = families_of(self.query, self.alignment)
+        families = families_of(self.query, self.alignment, self.relations)
         return {
             "engine": [ENGINE_VERSION, duplicates.VERSION],
             "snapshots": [str(snapshot) for snapshot in self.snapshots],
@@ -118,7 +120,7 @@ class Judgement:
 def judge(question: Question) -> Judgement:
     """`PolicyError` where something that the policy needs was not measured, unless that is allowed."""
     layout, snapshots = question.layout, question.snapshots
-    families = families_of(question.query, question.alignment)
+    families = families_of(question.query, question.alignment, question.relations)
     pool = read_pool(layout, snapshots, families, question.query.names)
     if pool.unmeasured and not question.allow_not_measured:
         raise PolicyError(f"policy {question.query.policy.name}: {unmeasured_message(pool, layout)}")

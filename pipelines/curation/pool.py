@@ -20,7 +20,8 @@ from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.sidecar import SIDECAR
 from pipelines.signals import columns
 from pipelines.signals.files import Shards
-from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, Family
+from pipelines.signals.relating.relations import relative_family
+from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, RELATIVE, Family
 
 FINGERPRINTS = FAMILIES["fingerprints"]
 """Duplicates and contamination need it, whatever the policy asks."""
@@ -44,12 +45,16 @@ class Pool:
 
 def known_columns() -> frozenset[str]:
     """Every name that a policy may use, measured or not."""
-    signals = (name for family in (*KNOWN_FAMILIES.values(), ALIGNMENT) for name in _names(family))
+    every = (*KNOWN_FAMILIES.values(), ALIGNMENT, *RELATIVE.values())
+    signals = (name for family in every for name in _names(family))
     return _SIDECAR | frozenset(DERIVED) | frozenset(signals)
 
 
-def families_of(query: Query, alignment: str | None) -> dict[str, Family]:
-    """Key -> family whose columns the policy names; always fingerprints, never for a name that the sidecar has."""
+def families_of(query: Query, alignment: str | None, relations: Sequence[str] = ()) -> dict[str, Family]:
+    """Key -> family whose columns the policy names; always fingerprints, never for a name that the sidecar has.
+
+    Families that are keyed by what they were computed against must be named: `alignment`, and `relations` for others.
+    """
     used = {
         family.key: family
         for family in KNOWN_FAMILIES.values()
@@ -62,13 +67,32 @@ def families_of(query: Query, alignment: str | None) -> dict[str, Family]:
                 "Score the snapshot, then name the family: alignment@DIGEST."
             )
         used[alignment] = ALIGNMENT
-    return used
+    return used | _related(query, relations)
+
+
+def _related(query: Query, relations: Sequence[str]) -> dict[str, Family]:
+    """The relations that the policy names, each given once and none for nothing."""
+    given = {key: relative_family(key) for key in relations}
+    used = {name: family for name, family in RELATIVE.items() if _names(family) & query.names}
+    for name, family in used.items():
+        keys = [key for key in given if given[key] is family]
+        if len(keys) != 1:
+            column = min(_names(family) & query.names)
+            raise PolicyError(
+                f"{query.where(column)}: {column} is of a relation, and {len(keys)} families {name}@ are named. Run: "
+                f"python -m pipelines relate {name} --root ROOT, then name its family: --relation {name}@DIGEST."
+            )
+    for key, family in given.items():
+        if family.name not in used:
+            raise PolicyError(f"policy {query.policy.name}: names no column of {key}. Leave it out.")
+    return {key: family for key, family in given.items() if family.name in used}
 
 
 def families_by_key(keys: Collection[str]) -> dict[str, Family]:
     """The families that keys such as `image@1` or `alignment@DIGEST` mean; versions no longer known are left out."""
     known = {family.key: family for family in KNOWN_FAMILIES.values()}
-    scored = {key: ALIGNMENT for key in keys if key.startswith(f"{ALIGNMENT.name}@")}
+    keyed = {ALIGNMENT.name: ALIGNMENT, **RELATIVE}
+    scored = {key: keyed[key.partition("@")[0]] for key in keys if key.partition("@")[0] in keyed}
     return {key: known[key] for key in keys if key in known} | scored
 
 
@@ -116,13 +140,16 @@ def unmeasured_message(pool: Pool, layout: Layout) -> str:
     lacking = np.logical_or.reduce(list(pool.unmeasured.values()))
     where = pool.samples.filter(pa.array(lacking)).select(["corpus", "snapshot"]).group_by(["corpus", "snapshot"])
     places = [Snapshot(**row) for row in where.aggregate([]).to_pylist()]
-    families = " ".join(key for key in pool.unmeasured if not key.startswith(ALIGNMENT.name))
+    names = [key.partition("@")[0] for key in pool.unmeasured]
+    families = " ".join(key for key, name in zip(pool.unmeasured, names, strict=True) if name in KNOWN_FAMILIES)
+    verbs = {"measure": f" --signals {families}"} if families else {}
+    verbs |= {f"relate {name}": "" for name in names if name in RELATIVE}
     calls = (
-        f"python -m pipelines measure --root {layout.root} --corpus {one.corpus} --snapshot {one.snapshot} "
-        f"--signals {families}"
+        f"python -m pipelines {verb} --root {layout.root} --corpus {one.corpus} --snapshot {one.snapshot}{which}"
         for one in places
+        for verb, which in verbs.items()
     )
-    how = f"Run: {'; '.join(calls)}" if families else "Score the snapshot with that model first."
+    how = f"Run: {'; '.join(calls)}" if verbs else "Score the snapshot with that model first."
     return f"{', '.join(map(str, places))}: not measured: {missing} out of {len(pool.samples)}. {how}"
 
 

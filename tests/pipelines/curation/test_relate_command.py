@@ -7,6 +7,8 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.curation.curating import curate
 from pipelines.curation.policy import parse_policy
+from pipelines.curation.views import open_view
+from pipelines.errors import PolicyError
 from pipelines.samples import Modality
 from pipelines.signals.alignment import score_alignment
 from pipelines.signals.files import read_signals
@@ -56,3 +58,20 @@ def test_batches_are_related_by_command_and_what_lacks_is_named(scored, capsys):
     assert "neg_clip_loss" in read_signals(layout, snapshot, [answer["family"]]).column_names
     assert main(["relate", "centroids", "--root", layout.root]) == 1
     assert "--embeddings and --centroids not given" in capsys.readouterr().err
+
+
+def test_a_policy_names_a_relation_by_its_columns_and_its_family_by_key(scored, capsys):
+    layout, snapshot, key = scored
+    family = said(capsys, "relate", "batches", "--root", layout.root, "--embeddings", key)["family"]
+    rule = parse_policy("common", "select uid, neg_clip_loss < -0.2 as common from samples")
+    with pytest.raises(PolicyError, match=r"line 1 \(column common\): neg_clip_loss is of a relation, and 0 families"):
+        curate(layout, [snapshot], policy=rule, view="main")
+    report = curate(layout, [snapshot], policy=rule, view="main", relations=[family])
+    values = read_signals(layout, snapshot, [family])["neg_clip_loss"].to_numpy()
+    assert report.num_kept == np.count_nonzero(values >= -0.2)
+    view = open_view(layout, "main", report.digest)
+    assert family in view.manifest["inputs"]["signals"]
+    with pytest.raises(PolicyError, match="names no column of batches"):
+        curate(layout, [snapshot], policy=SOME, view="main", relations=[family])
+    with pytest.raises(PolicyError, match=r"not measured: batches@000000000000 of 6 samples.* relate batches --root"):
+        curate(layout, [snapshot], policy=rule, view="main", relations=["batches@000000000000"])
