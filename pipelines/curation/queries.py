@@ -1,10 +1,14 @@
 """Run the engine's own SQL files: one statement each, tables by name, values bound, nothing left behind by a call."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+from pipelines import storage
+from pipelines.layout import Layout
 
 _FILES = Path(__file__).parent / "sql"
 
@@ -12,6 +16,18 @@ _FILES = Path(__file__).parent / "sql"
 def run_sql(name: str, *, params: dict[str, object] | None = None, **tables: pa.Table) -> pa.Table:
     """The table that `sql/<name>.sql` makes of `tables`; an unused or missing parameter is an error."""
     with database().cursor() as connection:
+        for table_name, table in tables.items():
+            connection.register(table_name, table)
+        result: pa.Table = connection.sql(_sql(name), params=params).to_arrow_table()
+    return result
+
+
+def run_files(layout: Layout, name: str, files: Mapping[str, Sequence[str]], **tables: pa.Table) -> pa.Table:
+    """The same for a statement that reads Parquet files of a root itself; `files` are its parameters."""
+    params = {key: [uri.removeprefix("file://") for uri in uris] for key, uris in files.items()}
+    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as connection:
+        if not storage.is_local(layout.root):
+            connection.register_filesystem(storage.filesystem_of(layout.root)[0])
         for table_name, table in tables.items():
             connection.register(table_name, table)
         result: pa.Table = connection.sql(_sql(name), params=params).to_arrow_table()

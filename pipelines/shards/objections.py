@@ -12,6 +12,7 @@ from pipelines.samples import Snapshot
 from pipelines.shards.requests import FETCHED, ledger_files
 from pipelines.shards.sidecar import SUCCESS
 from pipelines.shards.snapshots import num_shards, snapshots_of
+from pipelines.shards.tombstones import withdrawn_uids
 
 ALLOWED = "allowed"
 _COLUMNS = ["url", "consent", "seen_at", "outcome"]
@@ -35,7 +36,7 @@ class Objections:
 def find_objections(layout: Layout, snapshot: Snapshot) -> Objections:
     """By every ledger of the corpus, also those of other snapshots and of later looks at consent."""
     said_no = _said_no(layout, snapshot)
-    withdrawn = _withdrawn(layout) if said_no else set()
+    withdrawn = withdrawn_uids(layout) if said_no else frozenset()
     by_row = _made_of(layout, snapshot, said_no)
     num_samples = num_withdrawn = 0
     examples: list[tuple[str, str, str]] = []
@@ -90,10 +91,3 @@ def _answers(layout: Layout, corpus: str) -> Iterator[pa.Table]:
         later = layout.ledger(f"consent/{snapshot}")
         for name in storage.names(later, ".parquet"):
             yield storage.read_table(f"{later}/{name}", _COLUMNS)
-
-
-def _withdrawn(layout: Layout) -> set[str]:
-    uri = layout.ledger("tombstones.parquet")
-    if not storage.exists(uri):
-        return set()
-    return {str(uid) for uid in storage.read_table(uri, ["uid"])["uid"].to_pylist()}

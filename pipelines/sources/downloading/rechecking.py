@@ -14,6 +14,7 @@ from pipelines.layout import Layout
 from pipelines.samples import Download, Snapshot
 from pipelines.shards.downloads import ledger
 from pipelines.shards.reading import read_sidecar
+from pipelines.shards.tombstones import TOMBSTONES, add_tombstones
 from pipelines.sources.downloading.consent import ALLOWED
 from pipelines.sources.downloading.fetching import fetch_wanted
 from pipelines.sources.downloading.ledger import ledger_shards, read_ledger
@@ -24,13 +25,7 @@ from pipelines.sources.downloading.visiting import Wanted
 _FLUSH_EVERY = 10_000
 """Answers between two writes; what is lost where a recheck is killed."""
 _HELD = frozenset({Outcome.FETCHED, Outcome.NOT_MODIFIED})
-_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("uid", pa.string()),
-    ("url", pa.string()),
-    ("reason", pa.string()),
-    ("seen_at", pa.float64()),  # unix seconds
-]
-TOMBSTONES: pa.Schema = pa.schema(_COLUMNS)
+_WHO = "recheck of consent"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,21 +152,17 @@ def _sidecar_keys(layout: Layout, snapshot: Snapshot, shard: int) -> _Keys:
 def _write(layout: Layout, snapshot: Snapshot, name: str, found: Sequence[Recheck]) -> None:
     """Withdrawals first: a kill between the two leaves nothing in a view that must not be there."""
     withdrawn = [
-        {"uid": uid, "url": each.download.url, "reason": each.download.consent, "seen_at": each.download.seen_at}
+        {
+            "uid": uid,
+            "url": each.download.url,
+            "reason": each.download.consent,
+            "seen_at": each.download.seen_at,
+            "who": _WHO,
+        }
         for each in found
         for uid in each.uids
     ]
     if withdrawn:
-        _add_tombstones(layout, pa.Table.from_pylist(withdrawn, schema=TOMBSTONES))
+        add_tombstones(layout, pa.Table.from_pylist(withdrawn, schema=TOMBSTONES))
     answers = ledger([(None, each.download) for each in found])
     storage.write_table(layout.ledger(f"consent/{snapshot}/{name}.parquet"), answers)
-
-
-def _add_tombstones(layout: Layout, added: pa.Table) -> None:
-    """Whatever columns are there stay; a sample has one row, its first."""
-    uri = layout.ledger("tombstones.parquet")
-    with storage.exclusive(layout.ledger("tombstones"), what="withdrawing samples"):
-        before = storage.read_table(uri) if storage.exists(uri) else TOMBSTONES.empty_table()
-        known = set(before["uid"].to_pylist())
-        new = added.filter(pa.array([uid not in known for uid in added["uid"].to_pylist()], pa.bool_()))
-        storage.write_table(uri, pa.concat_tables([before, new], promote_options="default"))
