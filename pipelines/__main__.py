@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
     "diff": ("pipelines.curation.diff_command", "what changed between two views"),
+    "forget": ("pipelines.curation.forgetting.command", "samples out of every view at once; what they were part of"),
     "export": ("pipelines.exporting.command", "a snapshot or a view as foreign readers want it"),
     "show": ("pipelines.reporting.command", "the data card of a view as one HTML file"),
 }

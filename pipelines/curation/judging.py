@@ -14,8 +14,8 @@ from pipelines.curation.evaluating import evaluate
 from pipelines.curation.parsing import Query
 from pipelines.curation.pool import Pool, families_of, known_columns, read_pool, signal_digest, unmeasured_message
 from pipelines.curation.queries import run_sql
-from pipelines.curation.records import read_records
 from pipelines.curation.verdicts import NO_COMPONENT, Mask, Membership, Verdicts, decide, verdicts_of
+from pipelines.curation.withdrawing import withdrawn
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
@@ -60,12 +60,7 @@ class Question:
 
     def tombstones(self) -> list[str]:
         """The withdrawn samples of these snapshots, sorted."""
-        uri = self.layout.ledger("tombstones.parquet")
-        if not storage.exists(uri):
-            return []
-        withdrawn = storage.read_table(uri, ["uid"])
-        records = read_records(self.layout, self.snapshots).select(["uid"])
-        return [row["uid"] for row in run_sql("tombstones", withdrawn=withdrawn, records=records).to_pylist()]
+        return sorted({str(uid) for uid in withdrawn(self.layout, self.snapshots)["uid"].to_pylist()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

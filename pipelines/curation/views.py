@@ -12,18 +12,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.curation.queries import run_sql
 from pipelines.curation.records import read_records
+from pipelines.curation.withdrawing import withdrawn_among
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
-from pipelines.samples import Snapshot
+from pipelines.samples import Snapshot, digest_of
+from pipelines.shards.tombstones import has_tombstones
 
 SCHEMA_VERSION = 2
 """Of `view.json` and the verdicts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _ROWS_PER_FILE = 1_000_000
+_TOMBSTONED: Mapping[str, Any] = {"kept": False, "first_fault": "tombstoned", "faults": 1}
+"""Columns of a verdict on a sample that was withdrawn after it was kept; `tombstoned` is always the first fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,14 +54,46 @@ class View:
         """Names by bit."""
         return tuple(self.manifest["faults"])
 
+    @property
+    def effective_digest(self) -> str:
+        """The digest while nothing that was kept is withdrawn; afterwards another one for every other state of that.
+
+        What depends on the samples (run keys, plans, reports) goes by this one, what opens the view by its digest.
+        """
+        gone = self.withdrawn()["uid"].to_pylist()
+        return digest_of([self.digest, gone]) if gone else self.digest
+
+    def withdrawn(self) -> pa.Table:
+        """`uid` of the samples that were kept when the view was curated and were withdrawn since, sorted."""
+        if not has_tombstones(self.layout):
+            return pa.table({"uid": pa.array([], pa.string())})
+        decided = self.decided(["uid", "kept"])
+        return withdrawn_among(self.layout, self.snapshots, decided.filter(decided["kept"]))
+
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The kept samples in order of (snapshot, shard, source row)."""
+        """The kept samples in order of (snapshot, shard, source row), without those withdrawn since."""
         verdicts = self.verdicts(["uid", "corpus", "kept", "split", "weight"])
         table = run_sql("view", verdicts=verdicts, records=read_records(self.layout, self.snapshots))
         return table if columns is None else table.select(list(columns))
 
     def verdicts(self, columns: list[str] | None = None) -> pa.Table:
-        """One row per sample, dropped ones included, in order of (snapshot, shard, source row)."""
+        """One row per sample, dropped ones included, in order of (snapshot, shard, source row).
+
+        As of today: what was kept and withdrawn since is dropped as `tombstoned`.
+        """
+        gone = self.withdrawn()
+        if not len(gone):
+            return self.decided(columns)
+        wanted = self.decided(["uid", *(name for name in columns if name != "uid")] if columns else None)
+        taken = pc.is_in(wanted["uid"], value_set=gone["uid"].combine_chunks())
+        for name, value in _TOMBSTONED.items():
+            if name in wanted.column_names:
+                column = pc.if_else(taken, pa.scalar(value, wanted.schema.field(name).type), wanted[name])
+                wanted = wanted.set_column(wanted.schema.get_field_index(name), name, column)
+        return wanted if columns is None else wanted.select(columns)
+
+    def decided(self, columns: list[str] | None = None) -> pa.Table:
+        """The verdicts as they were decided, whatever was withdrawn since; nobody is to read samples by them."""
         folder = f"{self.uri}/verdicts"
         tables = [storage.read_table(f"{folder}/{name}", columns) for name in storage.names(folder, ".parquet")]
         return pa.concat_tables(tables)
@@ -110,6 +147,11 @@ def write_verdicts(uri: str, verdicts: pa.Table, *, num_snapshots: int) -> None:
     """Verdicts, and the subset files that DataComp and open_clip read."""
     for number, start in enumerate(range(0, max(len(verdicts), 1), _ROWS_PER_FILE)):
         storage.write_table(f"{uri}/verdicts/{number:08d}.parquet", verdicts.slice(start, _ROWS_PER_FILE))
+    write_subset(uri, verdicts, num_snapshots=num_snapshots)
+
+
+def write_subset(uri: str, verdicts: pa.Table, *, num_snapshots: int) -> None:
+    """`uids.npy` and `sizes.json` of what is kept; again where samples of a view were withdrawn."""
     kept = verdicts.filter(verdicts["kept"])
     storage.write_atomic(f"{uri}/uids.npy", uids_npy(row["uid"] for row in kept.select(["uid"]).to_pylist()))
     sizes = run_sql("sizes", kept=kept).to_pylist()

@@ -58,7 +58,7 @@ def resolve(layout: Layout, snapshots: Sequence[Snapshot], tombstones: pa.Table)
         return Withdrawal(samples=WITHDRAWN.empty_table(), matched=frozenset())
     pairs = pa.concat_tables(found)
     samples = run_sql("withdrawn", found=pairs, tombstones=ledger).cast(WITHDRAWN)
-    return Withdrawal(samples=samples, matched=frozenset(pc.unique(pairs["tombstone"]).to_pylist()))
+    return Withdrawal(samples=samples, matched=frozenset(int(str(place)) for place in pc.unique(pairs["tombstone"]).to_pylist()))
 
 
 def withdrawn_among(layout: Layout, snapshots: Sequence[Snapshot], uids: pa.Table) -> pa.Table:
@@ -69,7 +69,7 @@ def withdrawn_among(layout: Layout, snapshots: Sequence[Snapshot], uids: pa.Tabl
     ledger = read_tombstones(layout)
     if not len(ledger):
         return uids.select(["uid"]).slice(0, 0)
-    by_name = pc.all(pc.equal(ledger["kind"], "uid")).as_py()
+    by_name = pc.all(pc.equal(ledger["kind"], pa.scalar("uid"))).as_py()
     gone = ledger if by_name else resolve(layout, snapshots, ledger).samples
     return run_sql("withdrawn_among", uids=uids.select(["uid"]), gone=gone.select(["uid"]))
 
@@ -80,7 +80,9 @@ def _found(layout: Layout, snapshot: Snapshot, kind: str, tombstones: pa.Table) 
     return pa.concat_tables([_NONE.empty_table(), *asked])
 
 
-_NONE: pa.Schema = pa.schema([pa.field("file", pa.string()), pa.field("uid", pa.string()), pa.field("tombstone", pa.int64())])
+_NONE: pa.Schema = pa.schema(
+    [pa.field("file", pa.string()), pa.field("uid", pa.string()), pa.field("tombstone", pa.int64())]
+)
 
 
 def _questions(layout: Layout, snapshot: Snapshot, kind: str) -> Iterator[tuple[str, dict[str, list[str]]]]:

@@ -26,8 +26,12 @@ TOMBSTONES: pa.Schema = pa.schema(_COLUMNS)
 
 def read_tombstones(layout: Layout) -> pa.Table:
     """Every row in the order in which they came; a row without a kind is of an earlier release and names a uid."""
-    uri = _uri(layout)
-    return _completed(storage.read_table(uri)) if storage.exists(uri) else TOMBSTONES.empty_table()
+    return _completed(storage.read_table(_uri(layout))) if has_tombstones(layout) else TOMBSTONES.empty_table()
+
+
+def has_tombstones(layout: Layout) -> bool:
+    """Cheap, and false for most roots."""
+    return storage.exists(_uri(layout))
 
 
 def add_tombstones(layout: Layout, added: pa.Table) -> int:
@@ -71,9 +75,7 @@ def _meanings(table: pa.Table) -> list[tuple[str, str, int]]:
 
 def _completed(table: pa.Table) -> pa.Table:
     """With all columns; what names a uid and nothing else means that sample."""
-    there = {
-        name: table[name] if name in table.column_names else pa.nulls(len(table), kind) for name, kind in _COLUMNS
-    }
+    there = {name: table[name] if name in table.column_names else pa.nulls(len(table), kind) for name, kind in _COLUMNS}
     there["kind"] = pc.fill_null(there["kind"], "uid")
     there["value"] = pc.coalesce(there["value"], there["uid"])
     there["distance"] = pc.fill_null(there["distance"], 0)

@@ -40,7 +40,9 @@ def wish(kind: str, value: str, *, distance: int = 0) -> Wish:
     if not re.fullmatch(f"[0-9a-fA-F]{{{_HEX[kind]}}}", value):
         raise PolicyError(f"{kind} {value!r}: expected {_HEX[kind]} hexadecimal digits. Look at its spelling.")
     if not 0 <= distance <= MAX_DISTANCE:
-        raise PolicyError(f"distance {distance}: expected 0 to {MAX_DISTANCE} of 64 bits. Unrelated pictures are near 32.")
+        raise PolicyError(
+            f"distance {distance}: expected 0 to {MAX_DISTANCE} of 64 bits. Unrelated pictures are near 32."
+        )
     return Wish(kind=kind, value=value.lower(), distance=distance if kind == "phash" else 0)
 
 
@@ -49,7 +51,9 @@ def wishes_in(path: Path, *, distance: int = 0) -> list[Wish]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: cannot be read as text ({error}). Name a file with one KIND VALUE a line.") from error
+        raise PolicyError(
+            f"{path}: cannot be read as text ({error}). Name a file with one KIND VALUE a line."
+        ) from error
     found = []
     for number, line in enumerate(lines, start=1):
         words = line.split()
@@ -96,7 +100,9 @@ def refuse_unmatched(wishes: Sequence[Wish], matched: Iterable[int], *, root: st
 def _host(value: str) -> str:
     """Lower case, IDNA, without a dot at the end."""
     if re.search(r"[/@?#\s:]", value) and not re.fullmatch(r"\[[0-9a-fA-F:.]+\]", value):
-        raise PolicyError(f"host {value!r}: not a host. Name it alone, such as example.org; those below it are meant too.")
+        raise PolicyError(
+            f"host {value!r}: not a host. Name it alone, such as example.org; those below it are meant too."
+        )
     try:
         return parse_url(f"http://{value}/").host.rstrip(".")
     except InvalidURL as error:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from pipelines.curation.forgetting.asking import Wish, refuse_unmatched, tombstones_of, wish, wishes_in
 from pipelines.curation.forgetting.consequences import affected_views, models_that_saw, reports_of, shards_of
-from pipelines.curation.withdrawing import FINGERPRINTS, resolve
+from pipelines.curation.views import write_subset
+from pipelines.curation.withdrawing import resolve
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
 from pipelines.shards.snapshots import all_snapshots
@@ -46,7 +47,11 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     if not args.keep_anyway:
         refuse_unmatched(wishes, found.matched, root=layout.root)
     num_added = 0 if args.dry_run else add_tombstones(layout, asked)
-    return {"dry_run": args.dry_run, "num_tombstones_added": num_added, **_told(layout, found.samples, is_dry=args.dry_run)}
+    return {
+        "dry_run": args.dry_run,
+        "num_tombstones_added": num_added,
+        **_told(layout, found.samples, is_dry=args.dry_run),
+    }
 
 
 def _wishes(args: argparse.Namespace) -> list[Wish]:
@@ -67,7 +72,7 @@ def _told(layout: Layout, found: pa.Table, *, is_dry: bool) -> dict[str, object]
     views, unreadable = affected_views(layout, uids)
     if not is_dry:
         for one in views:
-            one.view.write_subset()
+            write_subset(one.view.uri, one.view.verdicts(), num_snapshots=len(one.view.snapshots))
     told: dict[str, object] = {
         "num_samples": len(uids),
         "uids": sorted(uids)[:_MAX_UIDS],

@@ -60,7 +60,7 @@ def affected_views(layout: Layout, uids: frozenset[str]) -> tuple[list[AffectedV
             hit = _kept_of(view, uids)
             if len(hit):
                 seen = hit.filter(pc.field("split") != str(Split.HELD_OUT_CONCEPT))
-                found.append(AffectedView(view=view, uids=frozenset(hit["uid"].to_pylist()), num_seen=len(seen)))
+                found.append(AffectedView(view=view, uids=frozenset(map(str, hit["uid"].to_pylist())), num_seen=len(seen)))
     return found, unreadable
 
 
@@ -78,7 +78,7 @@ def models_that_saw(layout: Layout, views: Sequence[AffectedView]) -> list[dict[
     found: dict[str, dict[str, object]] = {}
     for key, facts in bundles.items():
         line = list(_ancestors(key, bundles))
-        hits = [(one, seen.get((one.get("view"), one.get("view_digest")), 0)) for one in line]
+        hits = [(one, seen.get((str(one.get("view")), str(one.get("view_digest"))), 0)) for one in line]
         num_seen = max((count for _, count in hits), default=0)
         if num_seen:
             found[key] = {
