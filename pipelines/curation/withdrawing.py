@@ -58,7 +58,9 @@ def resolve(layout: Layout, snapshots: Sequence[Snapshot], tombstones: pa.Table)
         return Withdrawal(samples=WITHDRAWN.empty_table(), matched=frozenset())
     pairs = pa.concat_tables(found)
     samples = run_sql("withdrawn", found=pairs, tombstones=ledger).cast(WITHDRAWN)
-    return Withdrawal(samples=samples, matched=frozenset(int(str(place)) for place in pc.unique(pairs["tombstone"]).to_pylist()))
+    return Withdrawal(
+        samples=samples, matched=frozenset(int(str(place)) for place in pc.unique(pairs["tombstone"]).to_pylist())
+    )
 
 
 def withdrawn_among(layout: Layout, snapshots: Sequence[Snapshot], uids: pa.Table) -> pa.Table:
@@ -80,9 +82,8 @@ def _found(layout: Layout, snapshot: Snapshot, kind: str, tombstones: pa.Table) 
     return pa.concat_tables([_NONE.empty_table(), *asked])
 
 
-_NONE: pa.Schema = pa.schema(
-    [pa.field("file", pa.string()), pa.field("uid", pa.string()), pa.field("tombstone", pa.int64())]
-)
+_PAIRS: list[tuple[str, pa.DataType]] = [("file", pa.string()), ("uid", pa.string()), ("tombstone", pa.int64())]
+_NONE: pa.Schema = pa.schema(_PAIRS)
 
 
 def _questions(layout: Layout, snapshot: Snapshot, kind: str) -> Iterator[tuple[str, dict[str, list[str]]]]:

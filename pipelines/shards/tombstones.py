@@ -4,6 +4,8 @@ A tombstone by uid names one sample. One by host, digest or perceptual hash is a
 later. `pipelines.curation.withdrawing` says which samples a ledger means.
 """
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -75,7 +77,10 @@ def _meanings(table: pa.Table) -> list[tuple[str, str, int]]:
 
 def _completed(table: pa.Table) -> pa.Table:
     """With all columns; what names a uid and nothing else means that sample."""
-    there = {name: table[name] if name in table.column_names else pa.nulls(len(table), kind) for name, kind in _COLUMNS}
+    there: dict[str, Any] = {
+        field.name: (table[field.name] if field.name in table.column_names else pa.nulls(len(table))).cast(field.type)
+        for field in TOMBSTONES
+    }
     there["kind"] = pc.fill_null(there["kind"], "uid")
     there["value"] = pc.coalesce(there["value"], there["uid"])
     there["distance"] = pc.fill_null(there["distance"], 0)

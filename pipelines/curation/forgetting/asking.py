@@ -99,7 +99,8 @@ def refuse_unmatched(wishes: Sequence[Wish], matched: Iterable[int], *, root: st
 
 def _host(value: str) -> str:
     """Lower case, IDNA, without a dot at the end."""
-    if re.search(r"[/@?#\s:]", value) and not re.fullmatch(r"\[[0-9a-fA-F:.]+\]", value):
+    is_literal = re.fullmatch(r"\[[0-9a-fA-F:.]+\]", value)
+    if ".." in value or (re.search(r"[/@?#\s:]", value) and not is_literal):
         raise PolicyError(
             f"host {value!r}: not a host. Name it alone, such as example.org; those below it are meant too."
         )

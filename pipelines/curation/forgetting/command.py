@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines import storage
 from pipelines.curation.forgetting.asking import Wish, refuse_unmatched, tombstones_of, wish, wishes_in
-from pipelines.curation.forgetting.consequences import affected_views, models_that_saw, reports_of, shards_of
+from pipelines.curation.forgetting.consequences import (
+    affected_views,
+    exports_of,
+    models_that_saw,
+    reports_of,
+    shards_of,
+)
 from pipelines.curation.views import write_subset
-from pipelines.curation.withdrawing import resolve
+from pipelines.curation.withdrawing import FINGERPRINTS, resolve, withdrawn
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
+from pipelines.samples import Snapshot
 from pipelines.shards.snapshots import all_snapshots
 from pipelines.shards.tombstones import add_tombstones
 
@@ -29,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from-file", type=Path, action="append", default=[], metavar="FILE", help="a line each: KIND VALUE, or a uid"
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="add nothing: what the whole ledger takes, by consent that was asked again too; mends files of views",
+    )
     parser.add_argument("--reason", default="", help="why, for the ledger")
     parser.add_argument("--who", help="who asks, for the ledger (default: the user of this process)")
     parser.add_argument("--dry-run", action="store_true", help="only say what it would take; writes nothing")
@@ -38,20 +51,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """What was withdrawn, and the views, models, reports that know it."""
+    """What was withdrawn, and the views, models, reports and exports that know it."""
     layout = Layout(args.root)
     wishes = _wishes(args)
     snapshots = all_snapshots(layout)
+    if args.all:
+        return {"dry_run": args.dry_run, **_told(layout, withdrawn(layout, snapshots), is_dry=args.dry_run)}
     asked = tombstones_of(wishes, reason=args.reason, who=args.who or getpass.getuser())
     found = resolve(layout, snapshots, asked)
     if not args.keep_anyway:
         refuse_unmatched(wishes, found.matched, root=layout.root)
     num_added = 0 if args.dry_run else add_tombstones(layout, asked)
-    return {
-        "dry_run": args.dry_run,
-        "num_tombstones_added": num_added,
-        **_told(layout, found.samples, is_dry=args.dry_run),
-    }
+    told: dict[str, object] = {"dry_run": args.dry_run, "num_tombstones_added": num_added}
+    told |= _told(layout, found.samples, is_dry=args.dry_run)
+    by_picture = any(one.kind == "phash" for one in wishes)
+    blind = [str(one) for one in snapshots if by_picture and _is_blind(layout, one)]
+    return told | ({"not_compared_for_want_of_fingerprints": blind} if blind else {})
 
 
 def _wishes(args: argparse.Namespace) -> list[Wish]:
@@ -62,9 +77,14 @@ def _wishes(args: argparse.Namespace) -> list[Wish]:
         *(wish("phash", value, distance=args.distance) for value in args.phash),
         *(one for path in args.from_file for one in wishes_in(path, distance=args.distance)),
     ]
-    if not wishes:
+    if not wishes and not args.all:
         raise PolicyError("forget: nothing to forget. Name it with --uid, --host, --sha256, --phash or --from-file.")
     return list(dict.fromkeys(wishes))
+
+
+def _is_blind(layout: Layout, snapshot: Snapshot) -> bool:
+    """Whether its pictures have no perceptual hash to compare."""
+    return not storage.names(layout.signals(FINGERPRINTS, snapshot), ".parquet")
 
 
 def _told(layout: Layout, found: pa.Table, *, is_dry: bool) -> dict[str, object]:
@@ -80,6 +100,7 @@ def _told(layout: Layout, found: pa.Table, *, is_dry: bool) -> dict[str, object]
         "views": [one.row() for one in views],
         "models": models_that_saw(layout, views),
         "reports": reports_of(layout, views),
+        "exports": exports_of(layout, found, views),
         "next": f"python -m pipelines pack --erase --root {layout.root}",
     }
     return told | ({"views_of_an_earlier_release": unreadable} if unreadable else {})

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.curation.exports import registered_exports
 from pipelines.curation.splits import Split
 from pipelines.curation.views import View, open_view, stored_digests
 from pipelines.errors import PolicyError
@@ -60,13 +61,15 @@ def affected_views(layout: Layout, uids: frozenset[str]) -> tuple[list[AffectedV
             hit = _kept_of(view, uids)
             if len(hit):
                 seen = hit.filter(pc.field("split") != str(Split.HELD_OUT_CONCEPT))
-                found.append(AffectedView(view=view, uids=frozenset(map(str, hit["uid"].to_pylist())), num_seen=len(seen)))
+                found.append(
+                    AffectedView(view=view, uids=frozenset(map(str, hit["uid"].to_pylist())), num_seen=len(seen))
+                )
     return found, unreadable
 
 
 def _kept_of(view: View, uids: frozenset[str]) -> pa.Table:
     """uid and split of the samples that the view kept when it was curated."""
-    wanted = pc.field("uid").isin(sorted(uids)) & pc.field("kept")
+    wanted = pc.field("uid").isin(pa.array(sorted(uids), pa.string())) & pc.field("kept")
     return view.decided(["uid", "kept", "split"]).filter(wanted)
 
 
@@ -106,6 +109,19 @@ def reports_of(layout: Layout, views: Sequence[AffectedView]) -> list[str]:
                 if (report.get("view"), report.get("view_digest")) in names:
                     found.append(uri)
     return found
+
+
+def exports_of(layout: Layout, withdrawn: pa.Table, views: Sequence[AffectedView]) -> list[str]:
+    """Folders outside that got such a view, or such a snapshot whole, as FORMAT OUTPUT."""
+    names = {(one.view.view, one.view.digest) for one in views}
+    pairs = withdrawn.select(["corpus", "snapshot"]).to_pylist()
+    snapshots = {f"{row['corpus']}/{row['snapshot']}" for row in pairs}
+    found = [
+        f"{export.format} {export.output}"
+        for export in registered_exports(layout)
+        if ((export.view, export.view_digest) in names if export.view else snapshots.intersection(export.snapshots))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _bundles(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:

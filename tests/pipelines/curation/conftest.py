@@ -47,6 +47,7 @@ class Thing:
     audio: bytes | None = None
     texts: Mapping[str, str] | None = None
     voice: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,7 @@ class ListSource:
             audio=thing.audio,
             audio_extension="flac" if thing.audio else "",
             voice=thing.voice,
+            url=thing.url,
             tags=("tag",),
         )
 
