@@ -27,13 +27,14 @@ def evaluate_classifier(bundle_uri: str, *, layout: Layout, view: str, view_dige
 def _report(bundle_uri: str, suite: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
     provenance = storage.read_json(f"{bundle_uri}/provenance.json")
     model_digest = str(provenance["model_digest"])
-    name = digest_of([suite, SCHEMA_VERSION, model_digest, view_digest])[:32]
+    stored = open_view(layout, view, view_digest)
+    name = digest_of([suite, SCHEMA_VERSION, model_digest, stored.effective_digest])[:32]
     folder = layout.report(f"{suite}/{name}")
     uri = f"{folder}/report.json"
     if storage.exists(uri):
         return storage.read_json(uri)
     start = time.perf_counter()
-    details, queries = _measure(bundle_uri, suite, open_view(layout, view, view_digest))
+    details, queries = _measure(bundle_uri, suite, stored)
     storage.write_table(f"{folder}/queries.parquet", _queries_table(queries))
     report = {
         "suite": suite,
@@ -42,6 +43,7 @@ def _report(bundle_uri: str, suite: str, *, layout: Layout, view: str, view_dige
         "queries_uri": f"{folder}/queries.parquet",
         "view": view,
         "view_digest": view_digest,
+        "effective_digest": stored.effective_digest,
         "evaluation_digest": digest_of([suite, details["protocol_digest"], _questions(queries)]),
         "model_digest": model_digest,
         "run_key": provenance["run_key"],

@@ -13,6 +13,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.recipes import Recipe, code_version, run_key_of
 from mmmodels.tracking import Dataset, Tracker
 from pipelines import storage
+from pipelines.curation.views import open_view
 from pipelines.errors import StorageError
 from pipelines.layout import Layout
 from pipelines.progress import track
@@ -38,7 +39,7 @@ class TrainingResult:
 
 
 def finished(recipe: Recipe, *, layout: Layout, view_digest: str, parent: str = "") -> TrainingResult | None:
-    """The result of the run of this key, or None; imports neither torch nor ray."""
+    """The result of the run over a view of this effective digest, or None; imports neither torch nor ray."""
     uri = f"{layout.checkpoints(run_key_of(recipe, view_digest=view_digest, parent=parent))}/{RESULT}"
     if not storage.exists(uri):
         return None
@@ -60,14 +61,16 @@ def train(
     if recipe.task != "align" and parent_bundle is None:
         raise RecipeError(f"recipe {recipe.name!r}: needs an aligner to start from. Name the bundle of one.")
     parent = _parent_digest(parent_bundle)
-    known = finished(recipe, layout=layout, view_digest=view_digest, parent=parent)
+    # What is left of the view after withdrawals is what is trained on, so a run after `forget` is another run.
+    effective_digest = open_view(layout, view, view_digest).effective_digest
+    known = finished(recipe, layout=layout, view_digest=effective_digest, parent=parent)
     if known:
         return known
     if not storage.is_local(layout.root):
         raise StorageError(
             f"{layout.root}: training writes its checkpoints to a local root for now. Name a local folder."
         )
-    run_key = run_key_of(recipe, view_digest=view_digest, parent=parent)
+    run_key = run_key_of(recipe, view_digest=effective_digest, parent=parent)
     folder = storage.local_path(layout.checkpoints(run_key)).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     tracker = Tracker(uri=tracking_uri, experiment=recipe.name, artifacts=artifact_root)
@@ -122,7 +125,6 @@ def _result(recipe: Recipe, *, run_key: str, folder: Path, run_id: str, outcome:
 def _decode(recipe: Recipe, layout: Layout, *, view: str, view_digest: str) -> None:
     """Fill the cache of decoded media before the workers start: they would all make the same one."""
     from mmmodels.preparing import prepare
-    from pipelines.curation.views import open_view
 
     prepare(
         open_view(layout, view, view_digest),

@@ -53,7 +53,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         pools=task.pools(),
         mixture=recipe.mixture,
         batch_size=recipe.training.batch_size,
-        view_digest=view.digest,
+        view_digest=view.effective_digest,
         seed=recipe.training.seed,
     )
     loop = Loop(
@@ -113,6 +113,7 @@ def _write_bundle(
         "run_key": config["run_key"],
         "view": config["view"],
         "view_digest": view.digest,
+        "effective_digest": view.effective_digest,
         "corpus": "+".join(one.corpus for one in view.snapshots),
         "snapshot": "+".join(one.snapshot for one in view.snapshots),
         "recipe": recipe.name,
