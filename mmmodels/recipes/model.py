@@ -6,7 +6,8 @@ from typing import Literal
 
 from mmmodels.errors import RecipeError
 
-MODALITIES = ("image", "text", "audio")
+Modality = Literal["image", "text", "audio"]
+MODALITIES: tuple[Modality, ...] = ("image", "text", "audio")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +117,7 @@ class ModelConfig:
     """The aligner: towers into one space, and what is asked of it."""
 
     embed_dim: int = 128
-    modalities: tuple[Literal["image", "text", "audio"], ...] = MODALITIES
+    modalities: tuple[Modality, ...] = MODALITIES
     hub: Literal["all", "text", "image"] = "all"
     """Pairs that are trained: all, or those with text (LanguageBind) or with image (ImageBind)."""
     loss: Literal["clip", "siglip"] = "clip"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, cast, get_args, get_origin, get_type_hints
 
 from mmmodels.errors import RecipeError
 from mmmodels.recipes.training import Recipe
@@ -54,7 +54,7 @@ def _settable(config: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Values and types of what may be set: not a recipe's name, nor what it trains."""
     if isinstance(config, Mapping):
         return dict(config), {name: type(value) for name, value in config.items()}
-    kinds = {name: kind for name, kind in _hints(type(config)).items() if name not in ("name", "task")}
+    kinds = {name: kind for name, kind in _hints(cast("type", type(config))).items() if name not in ("name", "task")}
     return {name: getattr(config, name) for name in kinds}, kinds
 
 
