@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from mmmodels.loading import Media, blank, numbered, open_media
 from mmmodels.planning import Pool
 from mmmodels.recipes import ModelConfig
-from mmmodels.towers.text import tokenize, train_tokenizer
+from mmmodels.towers.tokenizers import make_tokenizer, tokenize
 from pipelines.curation.splits import Split, is_held_out_text
 from pipelines.curation.views import View
 from pipelines.signals.folds import fold_column
@@ -137,7 +137,7 @@ def prepare(
     if without_fold >= 0:
         table = table.filter(pa.array(fold_column(table["group"]) != without_fold))
     if tokenizer is None:
-        tokenizer = train_tokenizer(trainable_texts(table), vocab_size=config.text.vocab_size)
+        tokenizer = make_tokenizer(trainable_texts(table), config=config.text)
     every = {text for texts in table["texts"].to_pylist() for _, text in texts or [] if text}
     texts = tuple(sorted(every | {text for text in table["caption"].to_pylist() if text}))
     return Prepared(

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from mmmodels.alignment.model import TriModal
 from mmmodels.batches import decode_clip, decode_image
-from mmmodels.towers.text import tokenize
+from mmmodels.towers.tokenizers import tokenize
 
 BATCH = 256
 
@@ -49,6 +49,7 @@ class Aligner:
     def _embed(
         self, modality: str, items: Sequence[object] | NDArray[np.generic], decode: Callable[..., NDArray[np.generic]]
     ) -> NDArray[np.float32]:
+        self.model.tower(modality)  # refused by name before anything is decoded
         vectors = [np.zeros((0, self.embed_dim), dtype=np.float32)]
         with torch.inference_mode():
             for start in range(0, len(items), BATCH):

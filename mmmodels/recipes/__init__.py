@@ -1,12 +1,13 @@
 """Named training runs as functions returning frozen configs; imports no torch, so that a run's key costs nothing."""
 
 from mmmodels.recipes.keys import code_version, run_key_of
-from mmmodels.recipes.model import AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
+from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
 from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.values import recipe_from
 
 __all__ = [
+    "MODALITIES",
     "RECIPES",
     "AudioConfig",
     "ImageConfig",

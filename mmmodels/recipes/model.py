@@ -42,6 +42,8 @@ class ImageConfig(TowerConfig):
     """drawings: shifted, turned and scaled on white. photographs: random crop and flip. Both: colour."""
     min_crop: float = 0.9
     """Smallest share of a photograph's area that a random crop keeps; 0.9 is open_clip's."""
+    mirrors: bool = False
+    """Whether half of the photographs are mirrored; writing becomes unreadable, so published CLIPs do not."""
     patch_dropout: float = 0.0
     """Share of the patches that a training step leaves out (FLIP, Li et al. 2022); for open_clip's ViT."""
     width: int | None = None
@@ -110,6 +112,11 @@ class AudioConfig(TowerConfig):
     @property
     def num_samples(self) -> int:
         return self.num_frames * self.hop_samples
+
+    @property
+    def num_columns(self) -> int:
+        """Frames that the network is given: CLAP's HTSAT keeps the one that is centred on the end."""
+        return self.num_frames + (self.architecture == "htsat")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

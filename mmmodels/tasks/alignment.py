@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mmmodels.alignment.model import Batch, TriModal
+from mmmodels.encoders.pretrained import load_pretrained
 from mmmodels.planning import Pool
 from mmmodels.preparing import Prepared
 from mmmodels.recipes import Recipe
@@ -29,11 +30,25 @@ class AlignmentTask:
     data: Prepared
 
     def build(self) -> nn.Module:
-        """The untrained model."""
-        return TriModal(self.recipe.model)
+        """The model at its start, pretrained towers loaded."""
+        model = TriModal(self.recipe.model)
+        load_pretrained(model)
+        return model
 
     def pools(self) -> dict[str, Pool]:
-        """Whole triples, all texts of each image, and the pairs of samples that lack the third modality."""
+        """Whole triples, all texts of each image, and the pairs of samples that lack the third modality.
+
+        Only of modalities that the model has, and with a pair that it trains.
+        """
+        config, every = self.recipe.model, self._every_pool()
+        return {
+            kind: pool
+            for kind, pool in every.items()
+            if set(MODALITIES[kind]) <= set(config.modalities)
+            and any(set(pair) <= set(MODALITIES[kind]) for pair in config.pairs)
+        }
+
+    def _every_pool(self) -> dict[str, Pool]:
         data, train = self.data, self.data.in_split(Split.TRAIN)
         image, text, audio = (train & data.has(modality) for modality in ("image", "text", "audio"))
         return {

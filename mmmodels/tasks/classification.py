@@ -19,7 +19,8 @@ from mmmodels.loading import blank
 from mmmodels.planning import Pool
 from mmmodels.preparing import Prepared
 from mmmodels.recipes import ModelConfig, Recipe
-from mmmodels.towers.text import tokenize
+from mmmodels.towers.chance import sample_keys, uniform
+from mmmodels.towers.tokenizers import tokenize
 from pipelines.curation.splits import Split
 from pipelines.errors import SampleError
 
@@ -27,6 +28,7 @@ FUSED = ("image", "text", "audio")
 MODALITY_DROPOUT = 0.2
 """Each modality of a training sample is hidden at this rate, so that the classifier answers from any subset."""
 SMOOTHING = 0.05
+_HIDING = 30
 
 
 class FusionClassifier(nn.Module):
@@ -51,24 +53,25 @@ class FusionClassifier(nn.Module):
         present: dict[str, Tensor],
         *,
         strength: float = 0.0,
-        seed: int | None = None,
+        keys_B: Tensor | None = None,
     ) -> Tensor:
         """(B, labels); `present` marks the rows (B,) whose modality counts."""
         parts = []
         for name in FUSED:
-            vectors_BD = self.aligner.embed(name, media[name], strength=strength, seed=seed)
+            vectors_BD = self.aligner.embed(name, media[name], strength=strength, keys_B=keys_B)
             parts.append(torch.where(present[name][:, None], vectors_BD, self.absent[name]))
         return self.head(torch.cat(parts, dim=1)).float()  # type: ignore[no-any-return]
 
     def forward(self, batch: Batch, *, strength: float = 0.0, seed: int | None = None) -> dict[str, Tensor]:
         """The cross-entropy of a training batch, with modality dropout."""
-        generator = torch.Generator().manual_seed(seed or 0)
+        keys_B = sample_keys(seed or 0, batch.positions())
+        hidden_BM = uniform(keys_B, len(FUSED), stream=_HIDING) < MODALITY_DROPOUT
         media = {name: tensor for name, tensor in batch.media.items() if not name.startswith("has_")}
         present = {
-            name: batch.media[f"has_{name}"] & (torch.rand(len(batch.groups_B), generator=generator) > MODALITY_DROPOUT)
-            for name in FUSED
+            name: batch.media[f"has_{name}"] & ~hidden_B
+            for name, hidden_B in zip(FUSED, hidden_BM.unbind(dim=1), strict=True)
         }
-        logits = self.logits(media, present, strength=strength, seed=seed)
+        logits = self.logits(media, present, strength=strength, keys_B=keys_B)
         assert batch.labels_B is not None
         return {"label": functional.cross_entropy(logits, batch.labels_B, label_smoothing=SMOOTHING)}
 

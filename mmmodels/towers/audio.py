@@ -1,85 +1,87 @@
-"""The audio tower: log-mel spectrograms computed on the device, then a timm network with one channel."""
+"""The audio tower: log-mel spectrograms, then a timm network with one channel or CLAP's HTSAT."""
 
 from typing import Any, cast
 
-import timm
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from transformers.audio_utils import mel_filter_bank
 
+from mmmodels.errors import RecipeError
 from mmmodels.recipes import AudioConfig
+from mmmodels.towers.networks import TimmNetwork
+from mmmodels.towers.spectrograms import LogMel, augmented
 
-# Shapes: B batch, N samples, M mel bands, T frames, F frequency bins, D embedding.
-_FLOOR = 1e-6
-
-
-class LogMel(nn.Module):
-    """int16 clips (B, N) to log-mel spectrograms (B, M, T), scaled to about unit variance on speech."""
-
-    def __init__(self, config: AudioConfig) -> None:
-        super().__init__()
-        self.config = config
-        bank_FM = mel_filter_bank(
-            num_frequency_bins=config.fft_samples // 2 + 1,
-            num_mel_filters=config.num_mels,
-            min_frequency=50.0,
-            max_frequency=config.sample_rate_hz / 2,
-            sampling_rate=config.sample_rate_hz,
-        )
-        self.register_buffer("bank_FM", torch.as_tensor(bank_FM, dtype=torch.float32), persistent=False)
-        self.register_buffer("window", torch.hann_window(config.window_samples), persistent=False)
-
-    def forward(self, clips_BN: Tensor) -> Tensor:
-        config = self.config
-        with torch.autocast(clips_BN.device.type, enabled=False):
-            spectrum_BFT = torch.stft(
-                clips_BN.float() / 32768,
-                n_fft=config.fft_samples,
-                hop_length=config.hop_samples,
-                win_length=config.window_samples,
-                window=cast("Tensor", self.window),
-                return_complex=True,
-            )[:, :, : config.num_frames]
-            power_BFT = spectrum_BFT.real.square() + spectrum_BFT.imag.square()
-            mel_BMT = torch.einsum("bft,fm->bmt", power_BFT, cast("Tensor", self.bank_FM))
-            return torch.log(mel_BMT + _FLOOR) * 0.25 + 1.5
+# Shapes: B batch, N samples, M mel bands, T frames or tokens, F places in frequency, K features, D embedding.
 
 
 class AudioTower(nn.Module):
-    """int16 clips (B, N) to embeddings (B, D), not normalised; augments only while training."""
+    """int16 clips (B, N) to embeddings (B, D), not normalised; augments where it is given keys."""
 
-    def __init__(self, config: AudioConfig, *, embed_dim: int) -> None:
+    def __init__(self, config: AudioConfig, *, output_dim: int | None) -> None:
         super().__init__()
         self.config = config
         self.log_mel = LogMel(config)
-        network: Any = timm.create_model(config.network, pretrained=False, in_chans=1, num_classes=embed_dim)
-        self.network = network.to(memory_format=torch.channels_last)
+        network: Any = _built(config, output_dim)
+        self.output_dim: int = network.output_dim
+        self.network = network if config.architecture == "htsat" else network.to(memory_format=torch.channels_last)
 
-    def forward(self, clips_BN: Tensor, *, strength: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
-        augment = self.training and strength > 0
-        if augment:
-            clips_BN = _delay(clips_BN, strength=strength, generator=generator)
+    def forward(self, clips_BN: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        return cast("Tensor", self.network(self._spectrograms(clips_BN, keys_B, strength)))
+
+    def tokens(
+        self, clips_BN: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pooled (B, D), tokens (B, T, D) in the same space, and which of them count (B, T): all."""
+        network: Any = self.network
+        pooled_BD, tokens_BTD = network.tokens(self._spectrograms(clips_BN, keys_B, strength))
+        return pooled_BD, tokens_BTD, torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+
+    def _spectrograms(self, clips_BN: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
         mel_BMT = self.log_mel(clips_BN)
-        if augment:
-            mel_BMT = _mask(mel_BMT, strength=strength, generator=generator)
-        return cast("Tensor", self.network(mel_BMT[:, None].contiguous(memory_format=torch.channels_last)))
+        if keys_B is not None and strength > 0:
+            mel_BMT = augmented(mel_BMT, keys_B, config=self.config, strength=strength)
+        if self.config.architecture == "htsat":
+            return cast("Tensor", mel_BMT.transpose(1, 2)[:, None])
+        return cast("Tensor", mel_BMT[:, None].contiguous(memory_format=torch.channels_last))
 
 
-def _delay(clips_BN: Tensor, *, strength: float, generator: torch.Generator | None) -> Tensor:
-    """Start up to 0.15 s later: one shift for the batch, so that no clip is copied alone."""
-    most = int(2400 * strength) + 1
-    shift = int(torch.randint(0, most, (), generator=generator))
-    return functional.pad(clips_BN, (shift, 0))[:, : clips_BN.shape[1]]
+class Htsat(nn.Module):
+    """CLAP's hierarchical token-semantic transformer (Chen et al. 2022), (B, 1, T, M) to (B, D)."""
+
+    def __init__(self, config: AudioConfig, *, output_dim: int | None) -> None:
+        super().__init__()
+        from transformers import ClapAudioConfig, ClapAudioModelWithProjection
+
+        width, depths = config.width or 96, config.depths or (2, 2, 6, 2)
+        self.output_dim = output_dim or 512
+        # One head for every 24 features, as published; no dropout, which would hang on the layout of the ranks.
+        settings = ClapAudioConfig(
+            num_mel_bins=config.num_mels,
+            patch_embeds_hidden_size=width,
+            hidden_size=width * 2 ** (len(depths) - 1),
+            depths=list(depths),
+            num_attention_heads=[max(1, width * 2**stage // 24) for stage in range(len(depths))],
+            num_hidden_layers=len(depths),
+            projection_dim=self.output_dim,
+            hidden_dropout_prob=0.0,
+        )
+        self.clap = ClapAudioModelWithProjection(settings)
+
+    def forward(self, mel_B1TM: Tensor) -> Tensor:
+        return cast("Tensor", self.clap(input_features=mel_B1TM).audio_embeds)
+
+    def tokens(self, mel_B1TM: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled (B, D), and the places of the last map in time and frequency (B, T, D) in the same space."""
+        found = self.clap(input_features=mel_B1TM)
+        places_BTK = found.last_hidden_state.flatten(2).transpose(1, 2)
+        return found.audio_embeds, self.clap.audio_projection(places_BTK)
 
 
-def _mask(mel_BMT: Tensor, *, strength: float, generator: torch.Generator | None) -> Tensor:
-    """SpecAugment (Park et al. 2019) with one band and one stretch of time, and a random gain."""
-    num, num_mels, num_frames = mel_BMT.shape
-    mel_BMT = mel_BMT + (torch.rand(num, 1, 1, generator=generator).to(mel_BMT) - 0.5) * 0.8 * strength
-    mean = mel_BMT.mean()
-    for dim, widest in ((1, int(num_mels * 0.12 * strength)), (2, int(num_frames * 0.07 * strength))):
-        width = int(torch.randint(0, widest + 1, (), generator=generator))
-        start = int(torch.randint(0, mel_BMT.shape[dim] - width + 1, (), generator=generator))
-        mel_BMT.narrow(dim, start, width).fill_(mean)
-    return mel_BMT
+def _built(config: AudioConfig, output_dim: int | None) -> nn.Module:
+    if config.architecture == "htsat":
+        return Htsat(config, output_dim=output_dim)
+    if config.architecture.partition(":")[0] != "timm" or config.width or config.depths:
+        raise RecipeError(
+            f"architecture {config.architecture}: expected timm:NAME or htsat; width and depths only change htsat."
+        )
+    size = (config.num_mels, config.num_columns)
+    return TimmNetwork(config.network, in_chans=1, size=size, output_dim=output_dim)

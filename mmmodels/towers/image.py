@@ -1,55 +1,134 @@
-"""The image tower: a timm network as open_clip builds it from a config, fed with uint8."""
+"""The image tower: a timm network or the vision tower of an open_clip config, fed with uint8."""
 
-from typing import cast
+from copy import deepcopy
+from typing import Any, cast
 
+import open_clip
 import torch
+from open_clip.model import _build_vision_tower
 from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
-from torch.nn import functional
 
+from mmmodels.errors import RecipeError
 from mmmodels.recipes import ImageConfig
+from mmmodels.towers.augmentation import augmented, grey, resized
+from mmmodels.towers.chance import uniform
+from mmmodels.towers.networks import TimmNetwork
 
-# Shapes: B batch, C channels, H and W side, D embedding.
+# Shapes: B batch, C channels, H and W side, T tokens, W width, D embedding.
+_PATCHES = 4
 
 
 class ImageTower(nn.Module):
-    """uint8 images (B, 3, H, W) to embeddings (B, D), not normalised; augments only while training."""
+    """uint8 images (B, 3, H, W) to embeddings (B, D), not normalised; augments where it is given keys."""
 
-    def __init__(self, config: ImageConfig, *, embed_dim: int) -> None:
+    def __init__(self, config: ImageConfig, *, output_dim: int | None) -> None:
         super().__init__()
         self.config = config
-        self.mean_C11, self.std_C11 = (torch.tensor(values)[:, None, None] for values in (config.mean, config.std))
-        self.visual = TimmModel(
-            config.network,
-            embed_dim=embed_dim,
-            image_size=config.size_pixels,
-            pool="avg",
-            proj="linear",
-        ).to(memory_format=torch.channels_last)
+        visual: Any = _built(config, output_dim)
+        self.output_dim: int = visual.output_dim
+        self.is_map = not isinstance(visual, VisionTransformer)
+        """Convolutions are fastest on pictures whose channels lie together."""
+        self.visual = visual.to(memory_format=torch.channels_last) if self.is_map else visual
+        for name, values in (("mean_C11", config.mean), ("std_C11", config.std)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
-    def forward(
-        self, images_BCHW: Tensor, *, strength: float = 0.0, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def forward(self, images_BCHW: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        inputs_BCHW = self._inputs(images_BCHW, keys_B, strength)
+        if keys_B is not None and self.config.patch_dropout > 0:
+            return self._transformed(inputs_BCHW, keys_B)[0]
+        return cast("Tensor", self.visual(inputs_BCHW))
+
+    def tokens(
+        self, images_BCHW: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pooled (B, D), tokens (B, T, D) in the same space, and which of them count (B, T): all."""
+        inputs_BCHW = self._inputs(images_BCHW, keys_B, strength)
+        if isinstance(self.visual, TimmNetwork):
+            pooled_BD, tokens_BTD = self.visual.tokens(inputs_BCHW)
+        else:
+            pooled_BD, tokens_BTD = self._transformed(inputs_BCHW, keys_B)
+        return pooled_BD, tokens_BTD, torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+
+    def _inputs(self, images_BCHW: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
         images_BCHW = images_BCHW.float().div_(255)
-        if self.training and strength > 0:
-            images_BCHW = augment_images(images_BCHW, strength=strength, generator=generator)
-        normal_BCHW = images_BCHW.sub_(self.mean_C11).div_(self.std_C11)
-        return cast("Tensor", self.visual(normal_BCHW.contiguous(memory_format=torch.channels_last)))
+        if self.config.in_chans == 1:
+            images_BCHW = grey(images_BCHW)
+        if keys_B is not None and strength > 0:
+            images_BCHW = augmented(images_BCHW, keys_B, config=self.config, strength=strength)
+        images_BCHW = resized(images_BCHW, self.config.size_pixels)
+        normal_BCHW = images_BCHW.sub_(cast("Tensor", self.mean_C11)).div_(cast("Tensor", self.std_C11))
+        return normal_BCHW.contiguous(memory_format=torch.channels_last) if self.is_map else normal_BCHW
+
+    def _transformed(self, inputs_BCHW: Tensor, keys_B: Tensor | None) -> tuple[Tensor, Tensor]:
+        """open_clip's ViT in its parts: without some of the patches, and with the tokens that it would not project."""
+        visual: Any = self.visual
+        if not isinstance(visual, VisionTransformer):
+            raise RecipeError(
+                f"architecture {self.config.architecture}: patch_dropout and late_weight need a ViT of open_clip, "
+                "late_weight alone a timm network. Choose open_clip:ViT-..., or set them to 0."
+            )
+        hidden_BTW = visual._embeds(inputs_BCHW)  # noqa: SLF001
+        if keys_B is not None and self.config.patch_dropout > 0:
+            hidden_BTW = without_patches(hidden_BTW, keys_B, share=self.config.patch_dropout)
+        pooled_BW, tokens_BTW = visual._pool(visual.transformer(hidden_BTW))  # noqa: SLF001
+        if visual.proj is None:
+            return pooled_BW, tokens_BTW
+        return pooled_BW @ visual.proj, tokens_BTW @ visual.proj
 
 
-def augment_images(images_BCHW: Tensor, *, strength: float, generator: torch.Generator | None) -> Tensor:
-    """Random scale, rotation, shift and colour of images in [0, 1]; what comes in from outside is white."""
-    num = len(images_BCHW)
+def without_patches(hidden_BTW: Tensor, keys_B: Tensor, *, share: float) -> Tensor:
+    """The class token and a random part of the patches, in their order (FLIP, Li et al. 2022)."""
+    num_patches = hidden_BTW.shape[1] - 1
+    num_kept = max(1, int(num_patches * (1 - share)))
+    kept_BT = uniform(keys_B, num_patches, stream=_PATCHES).topk(num_kept, dim=1).indices.sort(dim=1).values + 1
+    places_BT = torch.cat([torch.zeros_like(kept_BT[:, :1]), kept_BT], dim=1)
+    return hidden_BTW.gather(1, places_BT[:, :, None].expand(-1, -1, hidden_BTW.shape[2]))
 
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(num, *shape, generator=generator).to(images_BCHW) * (high - low) + low
 
-    scale, angle = 1 + uniform(-0.2, 0.2) * strength, uniform(-0.2, 0.2) * strength
-    affine_B23 = torch.zeros(num, 2, 3).to(images_BCHW)
-    affine_B23[:, 0, 0], affine_B23[:, 0, 1] = scale * torch.cos(angle), -scale * torch.sin(angle)
-    affine_B23[:, 1, 0], affine_B23[:, 1, 1] = scale * torch.sin(angle), scale * torch.cos(angle)
-    affine_B23[:, :, 2] = uniform(-0.12, 0.12, 2) * strength
-    grid = functional.affine_grid(affine_B23, list(images_BCHW.shape), align_corners=False)
-    # Sampling the negative makes the zero padding white.
-    moved_BCHW = 1 - functional.grid_sample(1 - images_BCHW, grid, align_corners=False)
-    return moved_BCHW * (1 + uniform(-0.2, 0.1, 1, 1, 1) * strength) + uniform(-0.08, 0.08, 3, 1, 1) * strength
+def vision_settings(config: ImageConfig) -> tuple[dict[str, Any], int]:
+    """open_clip's vision_cfg with our sizes in it, and its own embed_dim; RecipeError for a name that it lacks."""
+    known = open_clip.get_model_config(config.network)
+    if known is None:
+        raise RecipeError(
+            f"architecture {config.architecture}: open_clip has no such config. See open_clip.list_models()."
+        )
+    settings = deepcopy(known["vision_cfg"]) | {"image_size": config.size_pixels, "timm_model_pretrained": False}
+    sizes = {"width": config.width, "layers": config.layers, "patch_size": config.patch_pixels}
+    return settings | {name: value for name, value in sizes.items() if value is not None}, int(known["embed_dim"])
+
+
+def has_quick_gelu(config: ImageConfig) -> bool:
+    """Whether the config of open_clip asks for OpenAI's activation."""
+    known = open_clip.get_model_config(config.network) if config.architecture.startswith("open_clip:") else None
+    return bool((known or {}).get("quick_gelu"))
+
+
+def _built(config: ImageConfig, output_dim: int | None) -> nn.Module:
+    kind, _, name = config.architecture.partition(":")
+    sized = {config.width, config.layers, config.patch_pixels} != {None}
+    if kind not in ("timm", "open_clip") or (kind == "timm" and sized):
+        raise RecipeError(
+            f"architecture {config.architecture}: expected timm:NAME or open_clip:CONFIG; width, layers and "
+            "patch_pixels only change a ViT of open_clip."
+        )
+    if kind == "timm":
+        side = config.size_pixels
+        return TimmNetwork(name, in_chans=config.in_chans, size=(side, side), output_dim=output_dim)
+    settings, own_dim = vision_settings(config)
+    visual: Any = _build_vision_tower(output_dim or own_dim, settings, has_quick_gelu(config))
+    visual.output_dim = output_dim or own_dim
+    if config.in_chans != 3:
+        _grey_stem(visual, config)
+    return cast("nn.Module", visual)
+
+
+def _grey_stem(visual: Any, config: ImageConfig) -> None:
+    if isinstance(visual, TimmModel) or config.in_chans != 1:
+        raise RecipeError(
+            f"model.image.in_chans={config.in_chans}, architecture {config.architecture}: expected 3, or 1 with "
+            "timm:NAME or a ViT of open_clip."
+        )
+    old = visual.conv1
+    visual.conv1 = nn.Conv2d(1, old.out_channels, old.kernel_size, stride=old.stride, bias=False)

@@ -20,7 +20,7 @@ def save_random_aligner(folder: Path, *, seed: int = 0, **provenance: object) ->
 
     from mmmodels.alignment.bundle import build_aligner, save_bundle
     from mmmodels.recipes import find_recipe
-    from mmmodels.towers.text import train_tokenizer
+    from mmmodels.towers.tokenizers import train_tokenizer
 
     torch.manual_seed(seed)
     recipe = find_recipe("tiny", SMALL | {"model.text.layers": "1"})

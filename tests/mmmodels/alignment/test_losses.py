@@ -1,71 +1,128 @@
-"""The contrastive loss against open_clip's, its mask, and two ranks against one process."""
+"""The losses against open_clip's in value and gradient, their masks, their parts, and two ranks against one process."""
 
-import json
-import socket
-import subprocess
-import sys
+from itertools import product
 
 import pytest
 import torch
-import torch.distributed as dist
-from open_clip.loss import ClipLoss
+from open_clip.loss import ClipLoss, SigLipLoss
 from torch.nn import functional
 
-from mmmodels.alignment.losses import contrastive_loss
-
-SCALE = torch.tensor(10.0)
-
-
-def vectors(seed, num=8):
-    generator = torch.Generator().manual_seed(seed)
-    left, right = (functional.normalize(torch.randn(num, 16, generator=generator), dim=1) for _ in range(2))
-    return left.requires_grad_(), right.requires_grad_()
+from mmmodels.alignment import late, losses
+from mmmodels.alignment.late import late_loss, max_similarity
+from mmmodels.alignment.losses import contrastive_loss, sigmoid_loss
+from tests.mmmodels.alignment.ranks import GROUPS, LOSSES, MODELS, losses_of, trained, two_ranks, vectors
 
 
-def test_it_is_open_clips_loss_where_every_sample_is_its_own_group():
-    left, right = vectors(0)
-    ours = contrastive_loss(left, right, scale=SCALE, groups_B=torch.arange(8))
-    assert ours.item() == pytest.approx(ClipLoss()(left, right, SCALE).item(), abs=1e-6)
+def leaves():
+    return vectors(1, 8, 16), vectors(2, 8, 16), torch.tensor(10.0, requires_grad=True)
 
 
-def test_a_pair_of_one_group_is_no_negative():
-    left, right = vectors(1)
-    groups = torch.tensor([0, 0, 1, 2, 3, 4, 5, 6])
-    masked = contrastive_loss(left, right, scale=SCALE, groups_B=groups)
-    logits = SCALE * left @ right.T
-    logits[0, 1] = logits[1, 0] = -1e9
+def same(ours, theirs, ours_in, theirs_in):
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
+    ours.backward()
+    theirs.backward()
+    for mine, other in zip(ours_in, theirs_in, strict=True):
+        assert torch.allclose(mine.grad, other.grad, atol=1e-5)
+
+
+def test_the_contrastive_loss_and_its_gradients_are_open_clips():
+    ours, theirs = leaves(), leaves()
+    loss = contrastive_loss(ours[0], ours[1], scale=ours[2], groups_B=torch.arange(8))
+    same(loss, ClipLoss()(*theirs), ours, theirs)
+
+
+def test_the_sigmoid_loss_and_its_gradients_are_open_clips():
+    ours, theirs = (
+        (*leaves(), torch.tensor(-3.0, requires_grad=True)),
+        (
+            *leaves(),
+            torch.tensor(-3.0, requires_grad=True),
+        ),
+    )
+    loss = sigmoid_loss(ours[0], ours[1], scale=ours[2], bias=ours[3], groups_B=torch.arange(8))
+    same(loss, SigLipLoss()(*theirs), ours, theirs)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_made_in_parts_is_the_loss_made_at_once(name, monkeypatch):
+    whole, inputs = losses_of(name, slice(None))
+    monkeypatch.setattr(losses, "MAX_LOGITS", 24)
+    monkeypatch.setattr(late, "MAX_PRODUCTS", 360)
+    parts, others = losses_of(name, slice(None))
+    same(parts, whole, others, inputs)
+
+
+def test_a_pair_of_one_group_is_no_negative_of_the_contrastive_loss():
+    left, right, scale = leaves()
+    masked = contrastive_loss(left, right, scale=scale, groups_B=GROUPS)
+    same_group = (GROUPS[:, None] == GROUPS[None]) & ~torch.eye(8, dtype=torch.bool)
+    logits = (scale * left @ right.T).masked_fill(same_group, -1e9)
     targets = torch.arange(8)
     expected = (functional.cross_entropy(logits, targets) + functional.cross_entropy(logits.T, targets)) / 2
-    assert masked.item() == pytest.approx(expected.item(), abs=1e-6)
-    assert masked < contrastive_loss(left, right, scale=SCALE, groups_B=torch.arange(8))
+    assert masked.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert masked < contrastive_loss(left, right, scale=scale)
 
 
-def rank_gradient(rank, port):
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    left, right = vectors(2)
-    part = slice(rank * 4, rank * 4 + 4)
-    loss = contrastive_loss(left[part], right[part], scale=SCALE, groups_B=torch.tensor([0, 0, 1, 2, 3, 3, 4, 5])[part])
-    loss.backward()
-    # DDP averages over the ranks.
-    print(json.dumps([loss.item(), (left.grad / 2).tolist()]))  # noqa: T201
-    dist.destroy_process_group()
+def test_a_pair_of_one_group_is_no_negative_of_the_sigmoid_loss():
+    left, right, scale = leaves()
+    masked = sigmoid_loss(left, right, scale=scale, bias=torch.tensor(-3.0), groups_B=GROUPS)
+    logits, own = scale * left @ right.T - 3.0, torch.eye(8, dtype=torch.bool)
+    pairs = -functional.logsigmoid(torch.where(own, logits, -logits))
+    kept = own | (GROUPS[:, None] != GROUPS[None])
+    assert masked.item() == pytest.approx((pairs * kept).sum().item() / 8, abs=1e-5)
+
+
+def test_the_maximal_similarity_is_that_of_two_loops():
+    rows, candidates = vectors(1, 3, 2, 8), vectors(2, 4, 5, 8)
+    there_rows = torch.tensor([[True, True], [True, False], [True, True]])
+    there = torch.arange(5)[None] < torch.tensor([5, 1, 3, 2])[:, None]
+    found = max_similarity(rows, there_rows, candidates, there)
+    for i, j in product(range(3), range(4)):
+        cosines = rows[i][there_rows[i]] @ candidates[j][there[j]].T
+        assert found[i, j].item() == pytest.approx(cosines.amax(dim=1).mean().item(), abs=1e-6)
+
+
+def test_with_one_token_each_late_interaction_is_the_contrastive_loss():
+    left, right, scale = leaves()
+    there = torch.ones(8, 1, dtype=torch.bool)
+    sides = (left[:, None], there), (right[:, None], there)
+    ours = late_loss(*sides, scale=scale, groups_B=GROUPS)
+    assert ours.item() == pytest.approx(contrastive_loss(left, right, scale=scale, groups_B=GROUPS).item(), abs=1e-5)
+
+
+def test_the_loss_is_in_float32_where_the_towers_are_not():
+    left, right, scale = leaves()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = contrastive_loss(left, right, scale=scale)
+    assert inside.item() == pytest.approx(contrastive_loss(left, right, scale=scale).item(), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    return two_ranks(tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.slow
-def test_two_ranks_have_the_loss_and_the_gradient_of_one_process():
-    left, right = vectors(2)
-    loss = contrastive_loss(left, right, scale=SCALE, groups_B=torch.tensor([0, 0, 1, 2, 3, 3, 4, 5]))
+@pytest.mark.parametrize("name", LOSSES)
+def test_two_ranks_have_the_loss_and_the_gradient_of_one_process(name, ranks):
+    loss, inputs = losses_of(name, slice(None))
     loss.backward()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, __file__, str(port)]
-    ranks = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True) for rank in range(2)]
-    found = [json.loads(process.communicate(timeout=60)[0].splitlines()[-1]) for process in ranks]
-    gradient = sum(torch.tensor(part) for _, part in found)
-    assert all(value == pytest.approx(loss.item(), abs=1e-5) for value, _ in found)
-    assert torch.allclose(gradient, left.grad, atol=1e-5)
+    found = [torch.stack(parts).mean(dim=0) for parts in zip(*(rank["losses"][name] for rank in ranks), strict=True)]
+    assert found[0].item() == pytest.approx(loss.item(), abs=1e-5)
+    # The mean over the ranks is what DistributedDataParallel makes of gradients.
+    for mine, alone in zip(found[1:], inputs, strict=True):
+        assert torch.allclose(mine, alone.grad, atol=1e-5)
 
 
-if __name__ == "__main__":
-    rank_gradient(int(sys.argv[2]), int(sys.argv[1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*MODELS, *(f"{name} cached" for name in MODELS)])
+def test_two_ranks_train_the_model_as_one_process_does(name, ranks):
+    """Augmentation and patch dropout included: they hang on a sample's place in the global batch."""
+    alone = trained(name.removesuffix(" cached"), cached=False)
+    first, second = (rank["models"][name] for rank in ranks)
+    assert first.keys() == second.keys() == alone.keys()
+    for key, value in alone.items():
+        together = (first[key] + second[key]) / 2
+        assert (together - value).abs().max() <= 1e-5 * max(1.0, float(value.abs().max())), key
+        if not key.startswith("loss"):
+            assert torch.equal(first[key], second[key]), key

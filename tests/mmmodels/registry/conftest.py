@@ -33,7 +33,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from mmmodels.alignment.bundle import build_aligner, save_bundle
     from mmmodels.recipes import find_recipe
-    from mmmodels.towers.text import train_tokenizer
+    from mmmodels.towers.tokenizers import train_tokenizer
 
     torch.manual_seed(0)
     recipe = find_recipe("tiny", {"model.text.vocab_size": "300", "model.text.layers": "1"})
@@ -51,7 +51,7 @@ def classifier_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mmmodels.alignment.bundle import save_bundle
     from mmmodels.recipes import find_recipe
     from mmmodels.tasks.classification import FusionClassifier
-    from mmmodels.towers.text import train_tokenizer
+    from mmmodels.towers.tokenizers import train_tokenizer
 
     torch.manual_seed(0)
     recipe, labels = find_recipe("classify_tiny", {"model.text.vocab_size": "300"}), ["animals", "food", "vehicles"]
