@@ -11,8 +11,38 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-WORDS = ("a", "red", "bird", "photo", "of", "sale!", "x", "IMG_0001.jpg", "\u72ac", "caf\u00e9", "e\u0301", "\U0001f600", "")
-GAPS = (" ", "  ", "\t", "\n", "\n\n", "\r\n", "\x0b", "\x0c", "\x00", "\x1c", "\x85", "\u00a0", "\u2003", "\u3000", "\u200b")
+WORDS = (
+    "a",
+    "red",
+    "bird",
+    "photo",
+    "of",
+    "sale!",
+    "x",
+    "IMG_0001.jpg",
+    "\u72ac",
+    "caf\u00e9",
+    "e\u0301",
+    "\U0001f600",
+    "",
+)
+GAPS = (
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\x0b",
+    "\x0c",
+    "\x00",
+    "\x1c",
+    "\x85",
+    "\u00a0",
+    "\u2003",
+    "\u3000",
+    "\u200b",
+)
 """What one of Python, fastText and a regular expression takes for a space and another does not."""
 
 

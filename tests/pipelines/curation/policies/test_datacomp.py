@@ -43,9 +43,7 @@ def test_it_runs_unchanged_in_any_duckdb_shell(name, table):
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.3, 1 / 3, 0.7, 0.999])
 def test_the_threshold_of_a_fraction_is_the_score_at_its_place_and_ties_stay(num_rows, fraction):
     table = pool(num_rows, seed=num_rows)
-    assert np.array_equal(
-        kept("datacomp_clip_score", table, fraction=fraction), clip_score(table, fraction=fraction)
-    )
+    assert np.array_equal(kept("datacomp_clip_score", table, fraction=fraction), clip_score(table, fraction=fraction))
 
 
 def test_a_fraction_of_one_keeps_every_pair_that_has_a_score():
