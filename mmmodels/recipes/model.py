@@ -39,7 +39,8 @@ class ImageConfig(TowerConfig):
     """One value or one per channel. Drawings stand on white: their mean is far above that of photographs."""
     std: tuple[float, ...] = (0.3,)
     augmentation: Literal["drawings", "photographs"] = "drawings"
-    """drawings: shifted, turned and scaled on white. photographs: random crop and flip. Both: colour."""
+    """drawings: shifted, turned and scaled on white, as far as training.augmentation says. photographs: random crops,
+    whatever it says. Both: colour."""
     min_crop: float = 0.9
     """Smallest share of a photograph's area that a random crop keeps; 0.9 is open_clip's."""
     mirrors: bool = False

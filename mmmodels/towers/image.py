@@ -55,7 +55,7 @@ class ImageTower(nn.Module):
         images_BCHW = images_BCHW.float().div_(255)
         if self.config.in_chans == 1:
             images_BCHW = grey(images_BCHW)
-        if keys_B is not None and strength > 0:
+        if keys_B is not None and (strength > 0 or self.config.augmentation == "photographs"):
             images_BCHW = augmented(images_BCHW, keys_B, config=self.config, strength=strength)
         images_BCHW = resized(images_BCHW, self.config.size_pixels)
         normal_BCHW = images_BCHW.sub_(cast("Tensor", self.mean_C11)).div_(cast("Tensor", self.std_C11))

@@ -18,15 +18,29 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(
+        groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True
+    )
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then half a cosine to zero: a function of the step alone, so it needs no state."""
+    """Linear warm-up, then as the schedule says: a function of the step alone, so it needs no state."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
+    fall = cosine_share if config.schedule == "cosine" else stable_share
+    return config.learning_rate * fall(step, config)
+
+
+def cosine_share(step: int, config: TrainingConfig) -> float:
+    """Half a cosine from 1 to 0 (Loshchilov & Hutter 2017)."""
     progress = (step - config.warmup_steps) / max(1, config.num_steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def stable_share(step: int, config: TrainingConfig) -> float:
+    """1, then linear to 0 over the last `decay_share` of the steps (WSD, Hu et al. 2024; Haegele et al. 2024)."""
+    num_falling = max(1, round(config.num_steps * config.decay_share))
+    return min(1.0, max(0.0, (config.num_steps - step) / num_falling))
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
