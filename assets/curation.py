@@ -19,6 +19,7 @@ from pipelines.curation.policy import load_policy
 from pipelines.curation.splits import Split
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
+from pipelines.reporting.storing import write_card
 from pipelines.samples import Snapshot
 
 MIN_TRAINING_SAMPLES = 64
@@ -101,7 +102,7 @@ def _view_metadata(view: View, report: ViewReport) -> dict[str, Any]:
         "rules": _rules(view),
         "dagster/partition_row_count": report.num_kept,
         "dagster/uri": report.uri,
-        "data_card": dg.MetadataValue.path(f"{report.uri}/card.html"),
+        "data_card": dg.MetadataValue.path(write_card(view)),
         "view": report.view,
         "num_samples": report.num_samples,
         "num_kept": report.num_kept,

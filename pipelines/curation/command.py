@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pipelines import storage
 from pipelines.curation.curating import curate
 from pipelines.curation.policy import load_policy
+from pipelines.curation.views import open_view
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
+from pipelines.reporting.storing import write_card
 from pipelines.samples import Snapshot
 
 
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     )
     dropped = {fault: count for fault, count in report.dropped_by_fault.items() if count}
     listed = [str(snapshot) for snapshot in snapshots]
-    return {**asdict(report), "dropped_by_fault": dropped, "snapshots": listed, "card": f"{report.uri}/card.html"}
+    card = write_card(open_view(layout, report.view, report.digest))
+    return {**asdict(report), "dropped_by_fault": dropped, "snapshots": listed, "card": card}
 
 
 def _params(given: list[str]) -> dict[str, object]:

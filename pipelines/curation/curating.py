@@ -15,7 +15,6 @@ from pipelines.curation.records import check_snapshots
 from pipelines.curation.splits import Split
 from pipelines.curation.views import SCHEMA_VERSION, View, check_name, open_view, write_verdicts
 from pipelines.layout import Layout
-from pipelines.reporting.card import card_of
 from pipelines.samples import Snapshot, digest_of, sha256
 
 
@@ -98,7 +97,6 @@ def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, obj
     storage.write_json(f"{stored.uri}/params.json", dict(policy.params))
     storage.write_table(f"{stored.uri}/funnel.parquet", judgement.funnel())
     write_verdicts(stored.uri, table, num_snapshots=len(question.snapshots))
-    storage.write_atomic(f"{stored.uri}/card.html", card_of(stored).encode())
     storage.write_json(f"{stored.uri}/view.json", manifest)
 
 

@@ -1,112 +1,108 @@
-"""The data card of a view: one HTML file without links, scripts or other files, in light and dark, on any width."""
+"""The data card of a view: one HTML file without scripts or other files, in light and dark, on any width, for print."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 import pyarrow as pa
 
 from pipelines import storage
 from pipelines.curation.parsing import Query, parse
-from pipelines.curation.policy import parse_policy
-from pipelines.curation.pool import families_by_key, read_pool
-from pipelines.curation.queries import run_sql
-from pipelines.curation.records import read_records
-from pipelines.curation.splits import Split
+from pipelines.curation.policy import Policy, parse_policy
 from pipelines.curation.views import View
-from pipelines.reporting.charts import funnel_svg, histogram_svg
-from pipelines.reporting.gallery import MAX_MEDIA_BYTES, Gallery
-from pipelines.reporting.page import page, table, tiles
+from pipelines.curation.withdrawing import withdrawn
+from pipelines.reporting.charts import histogram
+from pipelines.reporting.choosing import of_each_fate
+from pipelines.reporting.fates import NUM_KEPT, fates
+from pipelines.reporting.funnel import HOW_TO_READ, composition, rules_table
+from pipelines.reporting.gallery import Gallery
+from pipelines.reporting.head import head, over
+from pipelines.reporting.measured import Distribution, Measured
+from pipelines.reporting.page import contents, page, section
+from pipelines.reporting.provenance import inputs_section, policy_section
 
-SAMPLES_PER_FAULT = 8
+MAX_PAGE_BYTES = 8_000_000
 _ALWAYS_SHOWN = ("luminance_mean", "sharpness", "snr_db", "image_text_score", "audio_text_score", "image_audio_score")
-_PARTS = ("split", "language", "modalities", "source", "license")
 
 
-def card_of(view: View, *, media_bytes: int = MAX_MEDIA_BYTES) -> str:
-    """The card as HTML; pictures and clips are left out once they would take more than `media_bytes`."""
-    funnel = view.funnel()
-    title = f"{view.view}: {_over(view)}"
-    body = "".join(
-        [
-            _head(view),
-            "<h2>What each rule does</h2>",
-            f'<div class="funnel">{funnel_svg(funnel, title="From records to kept samples")}</div>{_rules(funnel)}',
-            f'<h2>Signals</h2><div class="charts">{"".join(_histograms(view))}</div>',
-            f'<h2>Composition</h2><div class="charts">{"".join(_composition(funnel))}</div>',
-            *_galleries(view, media_bytes),
-        ]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A section of the card."""
+
+    name: str
+    note: str
+    """HTML under the heading."""
+    draw: Callable[[Gallery], str]
+    """The section's HTML, with as many pictures and clips as the gallery has room for; empty: no such section."""
+
+
+def card_of(view: View, *, page_bytes: int = MAX_PAGE_BYTES) -> str:
+    """The card as HTML; pictures and clips are left out once the page would be larger than `page_bytes`."""
+    parts = list(_parts(view))
+    words = len(_drawn(view, parts, media_bytes=0).encode())
+    return _drawn(view, parts, media_bytes=page_bytes - words)
+
+
+def _drawn(view: View, parts: list[Part], *, media_bytes: int) -> str:
+    gallery = Gallery(layout=view.layout, left=media_bytes)
+    drawn = {part: part.draw(gallery) for part in parts}
+    there = {part: body for part, body in drawn.items() if body}
+    sections = "".join(section(part.name.lower(), part.name, body, note=part.note) for part, body in there.items())
+    links = contents({part.name.lower(): part.name for part in there})
+    return page(f"{view.view}: {over(view)}", f"{head(view)}{links}{sections}")
+
+
+def _parts(view: View) -> Iterator[Part]:
+    """What is read is read here, once; what is drawn twice costs no more than its words."""
+    funnel, query = view.funnel(), _query(view)
+    hidden = withdrawn(view.layout, view.snapshots).select(["uid"])
+    yield _words("Rules", HOW_TO_READ, rules_table(funnel))
+    chosen = "Chosen by uid, so at random, and the same ones each time."
+    yield Part(name="Samples", note=chosen, draw=_fates(view, query, hidden))
+    yield _words(
+        "Signals",
+        "Over the whole pool; thresholds of the policy are dashed lines. A few far values are drawn at the edges.",
+        _histograms(view, query),
     )
-    return page(title, body)
+    yield _words("Composition", "What the pool is made of, and how much of it is kept.", composition(funnel))
+    yield _words("Policy", escape(query.policy.description), policy_section(query.policy, _policy(view)))
+    inputs = inputs_section(view.manifest["inputs"])
+    yield _words("Inputs", "Equal inputs give the same view, with the same digest.", inputs)
 
 
-def _over(view: View) -> str:
-    return ", ".join(map(str, view.snapshots))
+def _words(name: str, note: str, body: str) -> Part:
+    """A section without pictures or clips."""
+    return Part(name=name, note=note, draw=lambda _: body)
 
 
-def _head(view: View) -> str:
-    facts = view.manifest
-    policy, kept, samples = facts["policy"], facts["num_kept"], facts["num_samples"]
-    share = f"{100 * kept / max(samples, 1):.1f} %"
-    figures = [("records", facts["num_records"]), ("samples", samples), (f"kept, {share}", kept)]
-    figures += [(split.replace("_", " "), facts["num_kept_by_split"][split]) for split in Split]
-    return (
-        f"<h1>{escape(view.view)}</h1>"
-        f"<p>{escape(_over(view))} under the policy <b>{escape(policy['name'])}</b>. "
-        f"{escape(policy['description'])}</p><p><code>{view.digest}</code></p>{tiles(figures)}"
-    )
+def _fates(view: View, query: Query, hidden: pa.Table) -> Callable[[Gallery], str]:
+    rows = of_each_fate(view, num_each=NUM_KEPT, hidden=hidden)
+    dropped_by = {fault: view.manifest["dropped_by_fault"][fault] for fault in view.faults}
+    measured = Measured(view=view, names=query.names)
+    return partial(fates, rows, dropped_by=dropped_by, query=query, measured=measured)
 
 
-def _rules(funnel: pa.Table) -> str:
-    rows = [row for row in funnel.to_pylist() if row["section"] == "all"]
-    cells = [(row["fault"], row["num_marginal"], row["num_first"], row["num_only"]) for row in rows]
-    note = "Have it: samples with the fault. Fall by it: it is their first. Only by it: kept without this rule."
-    busy = table(("fault", "have it", "fall by it", "only by it"), [cell for cell in cells if cell[1]])
-    quiet = ", ".join(escape(name) for name, number, *_ in cells if not number)
-    return f"<p>{note}</p>{busy}<p>Dropped nothing: {quiet or 'none'}.</p>"
-
-
-def _composition(funnel: pa.Table) -> Iterator[str]:
-    for part in _PARTS:
-        rows = [row for row in funnel.to_pylist() if row["section"] == part]
-        last = max((row["position"] for row in rows), default=0)
-        samples = {row["value"]: row["num_before"] for row in rows if row["position"] == 0}
-        kept = {row["value"]: row["num_before"] - row["num_first"] for row in rows if row["position"] == last}
-        cells = [
-            (value or "(none)", samples[value], kept[value]) for value in sorted(samples, key=lambda v: -samples[v])
-        ]
-        yield f"<div>{table((part, 'samples', 'kept'), cells[:20])}</div>"
-
-
-def _histograms(view: View) -> Iterator[str]:
+def _histograms(view: View, query: Query) -> str:
     """Of every numeric column that the policy compares with a parameter, the threshold drawn in, and a few more."""
-    query = _query(view)
-    families = families_by_key(view.manifest["inputs"]["signals"])
-    names = {*query.thresholds, *_ALWAYS_SHOWN}
-    samples = read_pool(view.layout, view.snapshots, families, names).samples
-    for name in sorted(names.intersection(samples.column_names)):
-        if pa.types.is_integer(samples[name].type) or pa.types.is_floating(samples[name].type):
-            limits = [query.policy.params[param] for param in query.thresholds.get(name, [])]
-            numbers = [float(limit) for limit in limits if isinstance(limit, int | float)]
-            yield histogram_svg(samples[name].cast(pa.float64()).to_numpy(), title=name, thresholds=numbers)
+    measured = Measured(view=view, names=frozenset({*query.thresholds, *_ALWAYS_SHOWN}))
+    found = sorted(measured.distributions(), key=lambda one: (one.name not in query.thresholds, one.name))
+    charts = "".join(_histogram(one, query) for one in found)
+    return f'<div class="charts">{charts}</div>' if charts else ""
+
+
+def _histogram(one: Distribution, query: Query) -> str:
+    limits = {param: query.policy.params[param] for param in query.thresholds.get(one.name, [])}
+    numbers = {name: float(limit) for name, limit in limits.items() if isinstance(limit, int | float)}
+    return histogram(one.kept, one.dropped, title=one.name, thresholds=numbers, note=one.told, is_whole=one.is_whole)
 
 
 def _query(view: View) -> Query:
-    sql = storage.read_bytes(f"{view.uri}/policy.sql").decode()
     params = storage.read_json(f"{view.uri}/params.json")
-    return parse(parse_policy(view.manifest["policy"]["name"], sql).with_params(params))
+    return parse(_policy(view).with_params(params))
 
 
-def _galleries(view: View, media_bytes: int) -> Iterator[str]:
-    records = read_records(view.layout, view.snapshots)
-    picked = run_sql(
-        "gallery",
-        params={"num_each": SAMPLES_PER_FAULT},
-        verdicts=view.verdicts(["uid", "corpus", "first_fault"]),
-        records=records,
-    )
-    gallery = Gallery(layout=view.layout, left=media_bytes)
-    for fate in (None, *view.faults):
-        rows = [row for row in picked.to_pylist() if row["fate"] == fate]
-        if rows:
-            title = "<h2>Kept</h2>" if fate is None else f"<h2>Dropped: {escape(fate)}</h2>"
-            yield f'{title}<div class="gallery">{"".join(gallery.figures(rows))}</div>'
+def _policy(view: View) -> Policy:
+    """As it stands in its file, with its defaults."""
+    sql = storage.read_bytes(f"{view.uri}/policy.sql").decode()
+    return parse_policy(view.manifest["policy"]["name"], sql)

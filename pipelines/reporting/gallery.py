@@ -17,13 +17,16 @@ from pipelines.signals.decoding import decode_audio, decode_image
 
 Row = Mapping[str, Any]
 
-THUMBNAIL_PIXELS = 112
+THUMBNAIL_PIXELS = 160
 MAX_CLIP_BYTES = 100_000
 BEGINNING_SECONDS = 10
 """Of a larger clip."""
-_MIMES = {"flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "wav": "audio/wav"}
-MAX_MEDIA_BYTES = 2_000_000
-"""Of all pictures and clips before base64; the card stays under 3 MB."""
+MAX_MEDIA_CHARACTERS = 2_700_000
+"""Of all pictures and clips of a page of shards."""
+_MAX_ALT = 120
+_WORDS = 8 * _MAX_ALT
+"""What stands around a picture or a clip takes at most so much."""
+_MAX_CAPTION = 1000
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,50 +35,68 @@ class Gallery:
 
     layout: Layout
     left: int
-    """Bytes that may still be spent."""
+    """Characters of the page that pictures and clips may still take."""
+    num_left_out: int = 0
+    """Pictures and clips that the budget had no room for."""
 
     def figures(self, rows: Iterable[Row]) -> Iterator[str]:
-        """One <figure> per row of gallery.sql; captions are text, whatever they hold."""
+        """One <figure> per sample; captions are text, whatever they hold. `badge` and `notes` of a row are HTML."""
         for row in rows:
-            yield f"<figure>{self._picture(row)}{_words(row)}{self._player(row)}</figure>"
+            yield (
+                f'<figure class="sample">{self._picture(row)}{row.get("badge", "")}{_words(row)}{self._player(row)}'
+                "</figure>"
+            )
 
     def _picture(self, row: Row) -> str:
-        data = self._member(row, "image")
-        if not data:
+        if row["image_offset"] is None:
             return '<div class="none">no picture</div>'
+        if self.left <= 0:
+            return self._left_out("picture")
         try:
-            small = thumbnail(data)
+            small = thumbnail(self._member(row, "image"))
         except SignalError:
             return '<div class="none">not readable</div>'
-        return f'<img alt="" loading="lazy" src="{self._data_uri(small, "image/webp")}">'
+        alt = f"picture: {row['caption'][:_MAX_ALT]}" if row["caption"] else "picture without a caption"
+        uri = self._data_uri(small, "image/webp")
+        return f'<img alt="{escape(alt)}" src="{uri}">' if uri else self._left_out("picture")
 
     def _player(self, row: Row) -> str:
-        """The clip itself where it is small, else its beginning."""
-        data = self._member(row, "audio")
-        if not data:
+        """The clip itself where it is small and a browser plays it, else its beginning."""
+        if row["audio_offset"] is None:
             return ""
-        mime, note = _MIMES.get(row.get("audio_extension") or "flac", ""), ""
+        if self.left <= 0:
+            return self._left_out("clip")
+        data = self._member(row, "audio")
+        mime, note = audio_type(data), ""
         if len(data) > MAX_CLIP_BYTES or not mime:
             try:
                 data, mime, note = beginning(data), "audio/mpeg", f"the first {BEGINNING_SECONDS} seconds"
             except SignalError:
                 return '<div class="none">not playable</div>'
-        if len(data) > self.left:
-            return ""
+        uri = self._data_uri(data, mime)
+        if not uri:
+            return self._left_out("clip")
         label = f"<small>{note}</small>" if note else ""
-        return f'<audio controls preload="none" aria-label="clip" src="{self._data_uri(data, mime)}"></audio>{label}'
+        name = escape(f"clip: {(row['caption'] or 'no caption')[:_MAX_ALT]}")
+        return f'<audio controls preload="none" aria-label="{name}" src="{uri}"></audio>{label}'
 
     def _member(self, row: Row, part: str) -> bytes:
-        offset, size = row[f"{part}_offset"], row[f"{part}_size"]
-        if offset is None or self.left <= 0:
-            return b""
         snapshot = Snapshot(corpus=row["corpus"], snapshot=row["snapshot"])
-        (data,) = read_members(self.layout.tar(snapshot, row["shard"]), [(offset, size)])
+        places = [(row[f"{part}_offset"], row[f"{part}_size"])]
+        (data,) = read_members(self.layout.tar(snapshot, row["shard"]), places)
         return data
 
     def _data_uri(self, data: bytes, mime: str) -> str:
-        self.left -= len(data)
-        return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+        """Empty where it does not fit."""
+        uri = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+        if len(uri) + _WORDS > self.left:
+            return ""
+        self.left -= len(uri) + _WORDS
+        return uri
+
+    def _left_out(self, what: str) -> str:
+        self.num_left_out += 1
+        return f'<div class="none">{what} left out: the page is full</div>' if what == "picture" else ""
 
 
 def thumbnail(data: bytes) -> bytes:
@@ -85,6 +106,16 @@ def thumbnail(data: bytes) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
+
+
+def audio_type(data: bytes) -> str:
+    """The media type that the bytes themselves tell, of those that every browser plays; empty for any other."""
+    if data[:4] == b"fLaC":
+        return "audio/flac"
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        return "audio/wav"
+    is_frame = len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2  # sync, layer III
+    return "audio/mpeg" if data[:3] == b"ID3" or is_frame else ""
 
 
 def beginning(data: bytes) -> bytes:
@@ -102,5 +133,6 @@ def beginning(data: bytes) -> bytes:
 def _words(row: Row) -> str:
     language = escape(row["language"] or "und")
     about = " &middot; ".join(escape(part) for part in (row["language"], row["label"], row["voice"]) if part)
-    caption = escape(row["caption"] or "")
-    return f'<figcaption><q dir="auto" lang="{language}">{caption}</q><small>{about}</small></figcaption>'
+    caption = escape((row["caption"] or "")[:_MAX_CAPTION])
+    notes = "".join(f"<small>{note}</small>" for note in (about, *row.get("notes", ())) if note)
+    return f'<figcaption><q dir="auto" lang="{language}">{caption}</q>{notes}</figcaption>'

@@ -6,7 +6,7 @@ from html import escape
 from pipelines import storage
 from pipelines.layout import Layout
 from pipelines.reporting.choosing import spread_samples
-from pipelines.reporting.gallery import MAX_MEDIA_BYTES, Gallery
+from pipelines.reporting.gallery import MAX_MEDIA_CHARACTERS, Gallery
 from pipelines.reporting.page import page, table, tiles
 from pipelines.shards.accounting import PackReport
 from pipelines.shards.failing import Reason
@@ -29,10 +29,10 @@ def packed_page(
     *,
     reasons: list[Reason],
     downloads: Downloads | None,
-    media_bytes: int = MAX_MEDIA_BYTES,
+    media_characters: int = MAX_MEDIA_CHARACTERS,
 ) -> str:
-    """The page as HTML; pictures and clips are left out once they would take more than `media_bytes`."""
-    gallery = Gallery(layout=layout, left=media_bytes)
+    """The page as HTML; pictures and clips are left out once they would take more than `media_characters`."""
+    gallery = Gallery(layout=layout, left=media_characters)
     figures = "".join(gallery.figures(spread_samples(layout, report.snapshot, NUM_SHOWN)))
     body = [
         _head(report),

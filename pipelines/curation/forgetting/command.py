@@ -19,6 +19,7 @@ from pipelines.curation.views import write_subset
 from pipelines.curation.withdrawing import FINGERPRINTS, resolve, withdrawn
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
+from pipelines.reporting.storing import renew_pages
 from pipelines.samples import Snapshot
 from pipelines.shards.snapshots import all_snapshots
 from pipelines.shards.tombstones import add_tombstones
@@ -93,6 +94,8 @@ def _told(layout: Layout, found: pa.Table, *, is_dry: bool) -> dict[str, object]
     if not is_dry:
         for one in views:
             write_subset(one.view.uri, one.view.verdicts(), num_snapshots=len(one.view.snapshots))
+        pairs = found.select(["corpus", "snapshot"]).group_by(["corpus", "snapshot"]).aggregate([]).to_pylist()
+        renew_pages(layout, [Snapshot(**pair) for pair in pairs])
     told: dict[str, object] = {
         "num_samples": len(uids),
         "uids": sorted(uids)[:_MAX_UIDS],

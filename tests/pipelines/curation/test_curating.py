@@ -120,7 +120,7 @@ def test_another_question_is_another_view(messy: tuple[Layout, Snapshot]) -> Non
 def test_a_view_without_its_last_file_is_made_again(messy: tuple[Layout, Snapshot]) -> None:
     layout, snapshot = messy
     report = curate(layout, [snapshot], policy=DEFAULT, view="main")
-    names = ["card.html", "funnel.parquet", "policy.sql", "uids.npy", "verdicts/00000000.parquet", "view.json"]
+    names = ["funnel.parquet", "policy.sql", "uids.npy", "verdicts/00000000.parquet", "view.json"]
     before = [storage.read_bytes(f"{report.uri}/{name}") for name in names]
     storage.local_path(f"{report.uri}/view.json").unlink()
     assert curate(layout, [snapshot], policy=DEFAULT, view="main").created

@@ -1,34 +1,23 @@
+import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from pipelines import storage
+from pipelines.__main__ import main
 from pipelines.curation.curating import curate
-from pipelines.curation.policy import parse_policy
+from pipelines.curation.parsing import parse
+from pipelines.curation.policy import Policy, parse_policy
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.reporting.card import card_of
-from pipelines.reporting.gallery import MAX_CLIP_BYTES
+from pipelines.reporting.choosing import spread_samples
+from pipelines.reporting.fates import columns_by_rule
+from pipelines.reporting.storing import write_card
 from pipelines.samples import Snapshot
-from pipelines.shards.packing import PackingConfig, pack
 from pipelines.signals.measuring import measure
-from pipelines.sources.folder import open_folder
-
-POLICY = parse_policy(
-    "<b>mine</b>",
-    """-- Drops <i>cats</i>.
--- $max_luminance = 0.5
--- $max_seconds = 60.0
-select
-  uid,
-  characters = 3 as cats,
-  luminance_mean < -$max_luminance as dark,
-  duration_seconds > $max_seconds as too_long
-from samples""",
-)
-NASTY = "<script>alert('boo')</script> & \"more\""
+from tests.pipelines.reporting.conftest import NASTY
 
 
 class Tags(HTMLParser):
@@ -48,56 +37,112 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
-@pytest.fixture
-def view(tiny_corpus: Path, tmp_path: Path) -> View:
-    (tiny_corpus / "food" / "apple.en.txt").write_text(NASTY)
-    layout = Layout(str(tmp_path / "root"))
-    source = open_folder(tiny_corpus, corpus="tiny", languages=("en", "fr"))
-    snapshot = pack(source, layout=layout, config=PackingConfig(samples_per_shard=5, num_workers=1)).snapshot
-    return curated(layout, snapshot)
+def samples_of(card: Tags) -> list[dict[str, str | None]]:
+    return [figure for figure in card.all("figure") if figure.get("class") == "sample"]
 
 
-def curated(layout: Layout, snapshot: Snapshot) -> View:
-    measure(layout, snapshot, num_workers=1)
-    return open_view(layout, "main", curate(layout, [snapshot], policy=POLICY, view="main").digest)
-
-
-def test_a_card_shows_pictures_and_players_of_kept_and_dropped_samples(view: View) -> None:
-    card = Tags(card_of(view))
-    assert len(card.all("figure")) == view.manifest["num_samples"] == 12
+def test_a_card_shows_pictures_and_players_of_kept_and_dropped_samples(nasty_view: View) -> None:
+    card = Tags(card_of(nasty_view))
+    assert len(samples_of(card)) == nasty_view.manifest["num_samples"] == 12
     assert len(card.all("img")) == len(card.all("audio")) == 12
-    assert re.search(r"Dropped: cats.*dog", card.text, re.DOTALL)
-    assert "chat" in card.text
-    titles = [svg["aria-label"] for svg in card.all("svg")]
-    assert {"luminance_mean", "duration_seconds"} <= set(titles)
+    assert all(picture["alt"] for picture in card.all("img"))
+    assert all((picture["src"] or "").startswith("data:image/webp;base64,") for picture in card.all("img"))
+    assert {(clip["src"] or "").partition(";")[0] for clip in card.all("audio")} == {"data:audio/flac"}
+    assert re.search(r"Dropped.*cats.*3 dropped, 3 of them shown.*characters 3", card.text, re.DOTALL)
 
 
-def test_a_caption_is_text_whatever_it_holds(view: View) -> None:
-    html = card_of(view)
+def test_a_card_tells_how_many_are_kept_of_what_by_which_policy(nasty_view: View) -> None:
+    text = " ".join(Tags(card_of(nasty_view)).text.split())
+    assert f"9 of 12 samples of {nasty_view.snapshots[0]} are kept by the policy <b>mine</b>, 75.0%." in text
+    assert nasty_view.digest in text
+    assert "$min_characters" in text
+
+
+def test_a_card_draws_what_the_policy_compares_with_the_threshold_and_the_fates_apart(nasty_view: View) -> None:
+    drawn = [svg["aria-label"] or "" for svg in Tags(card_of(nasty_view)).all("svg") if "aria-label" in svg]
+    assert "characters: 9 values kept, 3 dropped; min_characters = 4" in drawn
+    assert "duration_seconds: 9 values kept, 3 dropped; max_seconds = 60" in drawn
+    assert any(label.startswith("sharpness: 9 values kept, 3 dropped; no threshold") for label in drawn)
+
+
+def test_what_comes_from_outside_is_text_whatever_it_holds(nasty_view: View) -> None:
+    html = card_of(nasty_view)
     assert NASTY in Tags(html).text
-    assert "<script" not in html
-    assert "<b>mine" not in html
-    assert "<i>cats" not in html
+    for markup in ("<script", "<img src=x", "<b>mine", "<i>cats"):
+        assert markup not in html
 
 
-def test_a_card_needs_no_other_file_and_no_script(view: View) -> None:
-    card = Tags(card_of(view))
-    assert "default-src 'none'" in str(card.all("meta"))
-    assert not card.all("script")
-    assert not card.all("link")
+def test_a_card_needs_no_other_file_and_no_script(nasty_view: View) -> None:
+    card = Tags(card_of(nasty_view))
+    policy = next(meta["content"] for meta in card.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in str(policy)
+    assert "unsafe" not in str(policy)
+    assert not {name for name, _ in card.found} & {"script", "link", "iframe", "object", "embed", "form", "base"}
     for _, attributes in card.found:
+        assert "style" not in attributes
         assert not any(name.startswith("on") for name in attributes)
-        for name in ("src", "href"):
-            assert (attributes.get(name) or "data:").startswith("data:")
+        assert (attributes.get("src") or "data:").startswith("data:")
+        assert (attributes.get("href") or "#").startswith("#")
 
 
-def test_a_card_stays_within_its_budget(view: View) -> None:
-    whole = card_of(view)
-    small = card_of(view, media_bytes=3000)
-    assert len(small) < len(whole)
-    assert len(Tags(small).all("figure")) == 12
-    assert sum(len(uri) for uri in re.findall(r"base64,([^\"]+)", small)) * 3 / 4 < 3000 + MAX_CLIP_BYTES
+def test_every_entry_of_the_contents_leads_somewhere(nasty_view: View) -> None:
+    card = Tags(card_of(nasty_view))
+    places = {attributes["id"] for _, attributes in card.found if "id" in attributes}
+    links = {(link["href"] or "").removeprefix("#") for link in card.all("a")}
+    assert links <= places
+    assert len(links) >= 6
 
 
-def test_the_stored_card_is_what_show_makes(view: View) -> None:
-    assert storage.read_bytes(f"{view.uri}/card.html").decode() == card_of(view)
+@pytest.mark.parametrize("page_bytes", [0, 70_000, 100_000, 8_000_000])
+def test_a_card_stays_within_its_size(nasty_view: View, page_bytes: int) -> None:
+    html = card_of(nasty_view, page_bytes=page_bytes)
+    assert len(html.encode()) <= max(page_bytes, 60_000)
+    assert len(samples_of(Tags(html))) == 12
+    assert ("left out: the page is full" in html) == (page_bytes < 8_000_000)
+
+
+def test_the_stored_card_is_what_show_makes_with_croissant_beside_it(nasty_view: View) -> None:
+    assert write_card(nasty_view) == f"{nasty_view.uri}/card.html"
+    assert storage.read_bytes(f"{nasty_view.uri}/card.html").decode() == card_of(nasty_view)
+    assert json.loads(storage.read_bytes(f"{nasty_view.uri}/croissant.json"))["@type"] == "sc:Dataset"
+
+
+def test_a_card_is_drawn_of_a_view_that_keeps_nothing_and_of_one_that_drops_nothing(
+    tiny_snapshot: tuple[Layout, Snapshot],
+) -> None:
+    layout, snapshot = tiny_snapshot
+    measure(layout, snapshot, num_workers=1)
+    for limit, kept in ((9, 0), (0, 12)):
+        policy = parse_policy("all", f"-- $least = {limit}\nselect uid, width < 10 * $least as small from samples")
+        report = curate(layout, [snapshot], policy=policy, view="all")
+        text = Tags(card_of(open_view(layout, "all", report.digest))).text
+        assert f"{kept:,} of 12 samples" in " ".join(text.split())
+        assert ("left out" in text, "Dropped" in text) == (False, not kept)
+
+
+def test_a_rule_knows_the_columns_of_its_expression(nasty_policy: Policy) -> None:
+    found = columns_by_rule(parse(nasty_policy))
+    assert {rule: found[rule] for rule in ("cats", "dark", "too_long")} == {
+        "cats": ["characters"],
+        "dark": ["luminance_mean"],
+        "too_long": ["duration_seconds"],
+    }
+
+
+def test_what_is_withdrawn_is_gone_from_every_page_at_once(
+    nasty_view: View, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout, snapshot = nasty_view.layout, nasty_view.snapshots[0]
+    write_card(nasty_view)
+    page = layout.report(f"shards/{snapshot}/{'0' * 64}.html")
+    storage.write_atomic(page, b"pictures")
+    rows = nasty_view.verdicts(["uid", "kept"]).to_pylist()
+    gone = [next(row["uid"] for row in rows if row["kept"] is fate) for fate in (True, False)]
+    main(["forget", "--root", layout.root, "--uid", gone[0], "--uid", gone[1], "--json"])
+    capsys.readouterr()
+    html = storage.read_bytes(f"{nasty_view.uri}/card.html").decode()
+    assert len(samples_of(Tags(html))) == 10
+    assert "8 of 12 samples" in " ".join(Tags(html).text.split())
+    assert nasty_view.effective_digest in html
+    assert not storage.exists(page)
+    assert len(list(spread_samples(layout, snapshot, 12))) == 10

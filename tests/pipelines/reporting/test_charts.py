@@ -1,86 +1,99 @@
-import base64
 from xml.etree import ElementTree as ET
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from pipelines.reporting.charts import as_markdown_image, funnel_svg, histogram_svg, line_svg
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parsed(svg: str) -> ET.Element:
-    return ET.fromstring(svg)  # noqa: S314 - made a line above
+from pipelines.reporting.charts import HEIGHT, NUM_BINS, axis_of, histogram, share_bar
+from pipelines.signals.sketches import Sketch
 
 
-def texts(svg: str) -> list[str]:
-    return [element.text or "" for element in parsed(svg).iter(f"{SVG}text")]
+def sketch(*values: float) -> Sketch:
+    found = Sketch()
+    found.add(np.array(values, dtype=np.float64))
+    return found
 
 
-def funnel(*rows: tuple[str, int, int]) -> pa.Table:
-    return pa.Table.from_pylist(
-        [{"section": "all", "fault": fault, "num_before": before, "num_first": first} for fault, before, first in rows]
-        + [{"section": "language", "fault": "other", "num_before": 999, "num_first": 999}]
-    )
+def parsed(html: str) -> ET.Element:
+    return ET.fromstring(html)  # noqa: S314 - made a line above
 
 
-def test_a_funnel_shows_what_each_rule_took_and_what_is_left() -> None:
-    found = texts(funnel_svg(funnel(("failed", 1200, 200), ("quiet", 1000, 0), ("small", 1000, 400))))
-    assert found[1:] == [
-        "records", "1,200", "failed", "1,000 left, 200 dropped", "small", "600 left, 400 dropped",
-        "600 of 1,200 kept; 1 more rules dropped nothing",
-    ]  # fmt: skip
+def texts(html: str) -> list[str]:
+    return ["".join(element.itertext()) for element in parsed(html).iter() if element.tag in {"text", "figcaption"}]
 
 
-def test_bars_of_a_funnel_are_in_proportion() -> None:
-    bars = parsed(funnel_svg(funnel(("small", 100, 25))))
-    widths = [float(rect.attrib["width"]) for rect in bars.iter(f"{SVG}rect") if rect.get("class") in {"k", "d"}]
-    assert widths[2] == pytest.approx(0.75 * widths[0], abs=0.1)
-    assert widths[3] == pytest.approx(0.25 * widths[0], abs=0.1)
+def heights(html: str, kind: str) -> float:
+    rects = (rect for rect in parsed(html).iter("rect") if rect.get("class") == kind)
+    return sum(float(rect.attrib["height"]) for rect in rects)
 
 
-def test_a_histogram_counts_every_finite_value_and_draws_its_thresholds() -> None:
-    svg = histogram_svg([1.0, 1.0, 2.0, float("nan"), float("inf")], title="width", unit="pixels", thresholds=[1.5, 9])
-    assert "pixels: 3 samples, median 1" in texts(svg)
-    assert len([line for line in parsed(svg).iter(f"{SVG}line") if line.get("class") == "x"]) == 1
+def test_bars_of_shares_are_in_proportion() -> None:
+    bar = parsed(share_bar([("k", 75), ("d", 25), ("r", 100)], of=200))
+    assert [float(rect.attrib["width"]) for rect in bar] == [375, 125, 500]
+    assert [float(rect.attrib["x"]) for rect in bar] == [0, 375, 500]
 
 
-@pytest.mark.parametrize("values", [[], [float("nan")], [3.0], [3.0, 3.0], [-1e300, 1e300], np.arange(10**5)])
-def test_any_values_make_a_valid_picture(values: object) -> None:
-    svg = histogram_svg(values, title="any")  # type: ignore[arg-type]
-    assert "NaN" not in svg
-    assert "nan" not in svg
-    parsed(svg)
+def test_kept_and_dropped_stand_on_each_other_in_proportion() -> None:
+    html = histogram(sketch(*[1.0] * 60, *[5.0] * 30), sketch(*[5.0] * 30), title="x", thresholds={})
+    assert heights(html, "d") / heights(html, "k") == pytest.approx(30 / 90, abs=0.01)
+    rects = {float(rect.attrib["y"]) for rect in parsed(html).iter("rect")}
+    assert min(rects) == pytest.approx(22, abs=0.1)
 
 
-@pytest.mark.parametrize("log_y", [False, True])
-def test_curves_leave_out_what_cannot_be_drawn(log_y: bool) -> None:
-    series = {"loss": [(0, 4.0), (1, float("nan")), (2, 1.0)], "rate": [(0, 0.0), (1, 1e-4)], "empty": []}
-    svg = line_svg(series, title="Training", log_y=log_y)
-    lines = [line.attrib["points"].split() for line in parsed(svg).iter(f"{SVG}polyline")]
-    assert [len(points) for points in lines] == [2, 1 if log_y else 2, 0]
-    assert {"loss", "rate", "step 2"} <= set(texts(svg))
+def test_one_sample_among_millions_is_seen() -> None:
+    html = histogram(sketch(*[1.0] * 1_000_000), sketch(2.0, 1.5, 1.0), title="x", thresholds={"limit": 2.0})
+    assert heights(html, "d") >= 1
 
 
-def test_no_points_make_a_picture_that_says_so() -> None:
-    assert "no values" in texts(line_svg({}, title="empty"))
-    assert "no values" in texts(line_svg({"loss": [(0, float("nan"))]}, title="empty"))
+def test_a_threshold_is_a_line_at_its_value_with_its_name() -> None:
+    html = histogram(sketch(*range(101)), sketch(), title="x", thresholds={"limit": 50.0})
+    (line,) = [line for line in parsed(html).iter("line") if line.get("class") == "x"]
+    assert float(line.attrib["x1"]) == pytest.approx(190, abs=0.5)
+    assert "limit = 50" in texts(html)
+
+
+def test_a_threshold_far_outside_is_an_arrow_and_leaves_the_axis_as_it_is() -> None:
+    html = histogram(sketch(*range(101)), sketch(), title="x", thresholds={"most": 1e6, "least": -1e6})
+    assert not [line for line in parsed(html).iter("line") if line.get("class") == "x"]
+    assert {"most = 1,000,000 \u2192", "\u2190 least = -1,000,000"} <= set(texts(html))
+    assert "100" in texts(html)
+
+
+def test_a_single_far_value_does_not_flatten_the_rest() -> None:
+    axis = axis_of(sketch(*np.linspace(0, 1, 2000), 1e9), sketch(), [])
+    assert axis is not None
+    assert axis.high <= 1
+
+
+def test_values_over_orders_of_magnitude_get_a_logarithmic_axis() -> None:
+    axis = axis_of(sketch(*np.geomspace(1, 1e6, 500)), sketch(), [])
+    assert axis is not None
+    assert axis.is_log
+    assert axis.at(0.5) == pytest.approx(1000, rel=0.1)
+    assert axis.x(axis.at(0.25)) == pytest.approx(8 + 0.25 * 364)
+
+
+def test_few_whole_numbers_get_a_bin_each() -> None:
+    axis = axis_of(sketch(1, 2, 3, 9), sketch(), [], is_whole=True)
+    assert axis is not None
+    assert (axis.low, axis.high, axis.num_bins) == (0.5, 9.5, 9)
+    wide = axis_of(sketch(*range(1000)), sketch(), [], is_whole=True)
+    assert wide is not None
+    assert wide.num_bins == NUM_BINS
+
+
+@pytest.mark.parametrize("kept", [[], [3.0], [3.0, 3.0], [-1e300, 1e300], [0.0], np.arange(10**5)])
+@pytest.mark.parametrize("limits", [{}, {"a": 3.0}, {"a": -5.0, "b": 1e9}])
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_any_values_make_a_valid_picture(kept: list[float], limits: dict[str, float], is_whole: bool) -> None:
+    html = histogram(sketch(*kept), sketch(), title="any", thresholds=limits, is_whole=is_whole)
+    assert "nan" not in html.lower()
+    assert "inf" not in html.lower()
+    for rect in parsed(html).iter("rect"):
+        assert 0 <= float(rect.attrib["y"]) <= HEIGHT
 
 
 def test_names_are_text_whatever_they_hold() -> None:
     nasty = "<script>alert('&')</script>\""
-    for svg in (
-        histogram_svg([1], title=nasty),
-        line_svg({nasty: [(0, 1)]}, title=nasty),
-        funnel_svg(funnel((nasty, 2, 1))),
-    ):
-        assert "<script>" not in svg
-        assert any(nasty in text for text in texts(svg))
-
-
-def test_a_markdown_image_carries_the_whole_chart() -> None:
-    svg = histogram_svg([1, 2], title="h")
-    image = as_markdown_image(svg, "a [chart]")
-    assert image.startswith("![a (chart)](data:image/svg+xml;base64,")
-    assert base64.b64decode(image.split("base64,")[1].rstrip(")")).decode() == svg
+    html = histogram(sketch(1, 2), sketch(), title=nasty, thresholds={nasty: 1.5}, note=nasty)
+    assert "<script>" not in html
+    assert sum(nasty in text for text in texts(html)) == 2
