@@ -3,6 +3,7 @@ its samples is withdrawn."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pipelines import storage
 from pipelines.errors import StorageError
@@ -54,8 +55,8 @@ def registered_exports(layout: Layout) -> Iterator[Export]:
 
 def _read(uri: str) -> Export:
     try:
-        value = storage.read_json(uri)
-        lists = {name: tuple(map(str, value[name])) for name in ("snapshots", "splits")}  # type: ignore[call-overload]
+        value: dict[str, Any] = storage.read_json(uri)
+        lists = {name: tuple(map(str, value[name])) for name in ("snapshots", "splits")}
         return Export(**{**value, **lists})
     except StorageError:
         raise

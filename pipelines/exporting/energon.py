@@ -15,7 +15,9 @@ import numpy as np
 
 from pipelines import storage
 from pipelines.errors import ShardError
-from pipelines.exporting.selecting import PackedShard, Selection, packed_shards
+from pipelines.exporting.handing import Handing, Result
+from pipelines.exporting.packed import PackedShard, packed_shards
+from pipelines.exporting.selecting import Selection
 from pipelines.samples import digest_of
 from pipelines.shards.snapshots import snapshot_digest
 
@@ -41,8 +43,9 @@ CREATE INDEX idx_sample_parts_full
 """
 
 
-def export_energon(selection: Selection, output: str) -> dict[str, object]:
+def export_energon(handing: Handing) -> Result:
     """Shards with their `.tar.idx`, and `.nv-meta`; a view's other samples are excluded by name."""
+    selection, output = handing.selection, handing.output
     counts: dict[str, int] = {}
     num_dropped = 0
     crude: list[str] = []
@@ -56,22 +59,17 @@ def export_energon(selection: Selection, output: str) -> dict[str, object]:
             storage.write_atomic(f"{output}/{shard.name}.idx", np.array(starts, dtype="<u8").tobytes())
             _index(database, number, shard, starts)
             counts[shard.name] = len(shard.samples)
-            dropped = {sample.uid for sample in shard.samples if not _in_training(selection, sample.uid)}
+            dropped = {sample.uid for sample in shard.samples if not sample.is_kept}
             num_dropped += len(dropped)
             crude += _excluded(shard, dropped)
             captioning += _excluded(shard, dropped | {s.uid for s in shard.samples if not s.has("image", "text")})
         database.executescript(_INDEXES)
         database.commit()
     if not counts:
-        raise ShardError(f"{selection.snapshot}: holds no sample, so there is nothing to hand over.")
+        raise ShardError(f"{selection.name}: holds no sample, so there is nothing to hand over.")
     _write_meta(meta, selection, counts, {"": crude, "captioning_": captioning})
     num_samples = sum(counts.values()) - num_dropped
     return {"num_samples": num_samples, "num_shards": len(counts), "num_excluded": num_dropped}
-
-
-def _in_training(selection: Selection, uid: str) -> bool:
-    """Of a view, only what is not held out."""
-    return selection.splits is None or selection.splits.get(uid) == "train"
 
 
 def _index(database: sqlite3.Connection, number: int, shard: PackedShard, starts: list[int]) -> None:
@@ -88,7 +86,8 @@ def _index(database: sqlite3.Connection, number: int, shard: PackedShard, starts
         database.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", samples)
     except sqlite3.IntegrityError as error:
         raise ShardError(
-            f"{shard.uri}: holds a uid that an earlier shard holds too. Pack the snapshot anew."
+            f"{shard.uri}: holds a uid that an earlier shard holds too, which energon refuses. Export with --format "
+            "shards, then these as energon."
         ) from error
     database.executemany("INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)", parts)
 
@@ -107,7 +106,7 @@ def _write_meta(meta: str, selection: Selection, counts: Mapping[str, int], excl
     for prefix, names in excluded.items():
         parts = {"train": list(counts), "val": [], "test": []}
         storage.write_json(f"{meta}/{prefix}split.yaml", {"split_parts": parts, "exclude": names})
-    digest = digest_of([snapshot_digest(selection.layout, selection.snapshot), ENERGON_VERSION])
+    digest = digest_of([*(snapshot_digest(selection.layout, one) for one in selection.snapshots), ENERGON_VERSION])
     storage.write_atomic(f"{meta}/index.uuid", str(uuid.UUID(digest[:32], version=4)).encode())
     info = {"energon_version": ENERGON_VERSION, "shard_counts": dict(counts)}
     storage.write_atomic(f"{meta}/.info.json", json.dumps(info, indent=2).encode())

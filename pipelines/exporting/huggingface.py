@@ -1,36 +1,53 @@
-"""For Hugging Face `datasets`: shards below `data/`, and a README whose front matter declares the features.
+"""For Hugging Face `datasets`: shards, and a README whose front matter declares the features.
 
 Undeclared, the builder guesses features from the first five samples, refuses a corpus in which these differ in their
 parts, and makes a struct of `json`, whose keys (languages, original fields) differ from sample to sample.
 """
 
+from collections.abc import Mapping
+
 from pipelines import storage
-from pipelines.exporting.selecting import Selection, packed_shards
+from pipelines.exporting.handing import Handing, Result
+from pipelines.exporting.physical import Copied
 
 _DTYPES = {"json": "json", "txt": "string", "flac": "audio", "__key__": "string", "__url__": "string"}
+_SOUNDS = {"flac", "wav", "mp3", "ogg", "opus", "m4a"}
 
 
-def export_huggingface(selection: Selection, output: str) -> dict[str, object]:
-    """A folder that `load_dataset` reads as it is, or after an upload to a hub."""
-    extensions: set[str] = set()
-    num_samples, num_shards = 0, 0
-    for shard in packed_shards(selection):
-        storage.same_file(shard.uri, f"{output}/data/{shard.name}")
-        extensions |= {member.extension for sample in shard.samples for member in sample.members}
-        num_samples, num_shards = num_samples + len(shard.samples), num_shards + 1
-    storage.write_atomic(f"{output}/README.md", _readme(selection, sorted(extensions)).encode())
-    return {"num_samples": num_samples, "num_shards": num_shards, "features": " ".join(sorted(extensions))}
+def export_huggingface(handing: Handing) -> Result:
+    """A folder that `load_dataset` reads as it is, or after an upload to a hub; the splits of a view by their names."""
+    if handing.is_plain:
+        shards = list(handing.shards(link_to="data"))
+        folders = {"train": ["data"]}
+    else:
+        copied = handing.copied(by_split=handing.selection.is_view)
+        shards = list(copied.shards())
+        folders = _by_split(copied)
+    extensions = sorted({member.extension for shard in shards for one in shard.samples for member in one.members})
+    storage.write_atomic(f"{handing.output}/README.md", _readme(handing.selection.name, folders, extensions).encode())
+    return {
+        "num_samples": sum(len(shard.samples) for shard in shards),
+        "num_shards": len(shards),
+        "features": " ".join(extensions),
+        "splits": list(folders),
+    }
 
 
-def _readme(selection: Selection, extensions: list[str]) -> str:
-    lines = ["---", "configs:", "- config_name: default", "  data_files:", "  - split: train", "    path: data/*.tar"]
+def _by_split(copied: Copied) -> dict[str, list[str]]:
+    """Split -> folders below the output."""
+    folders: dict[str, list[str]] = {}
+    for snapshot, split in copied.splits.items():
+        folders.setdefault(split or "train", []).append(f"shards/{snapshot}")
+    return folders
+
+
+def _readme(name: str, folders: Mapping[str, list[str]], extensions: list[str]) -> str:
+    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split, paths in folders.items():
+        lines += [f"  - split: {split}", "    path:", *(f"    - {path}/*.tar" for path in paths)]
     lines += ["dataset_info:", "  features:"]
-    for name in (*extensions, "__key__", "__url__"):
-        lines += [f"  - name: {name}", f"    dtype: {_DTYPES.get(name, 'image')}"]
-    lines += [
-        "---",
-        f"# {selection.snapshot}",
-        "",
-        "Columns that a sample lacks are null; `json` says all that is known of it.",
-    ]
+    for column in (*extensions, "__key__", "__url__"):
+        dtype = _DTYPES.get(column, "audio" if column in _SOUNDS else "image")
+        lines += [f"  - name: {column}", f"    dtype: {dtype}"]
+    lines += ["---", f"# {name}", "", "Columns that a sample lacks are null; `json` says all that is known of it."]
     return "\n".join(lines) + "\n"

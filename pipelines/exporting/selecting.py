@@ -1,114 +1,177 @@
-"""What is handed over: shards and the samples in them, as their sidecars and stats say; no tar is opened."""
+"""What is handed over: a complete snapshot, or what a view keeps of its snapshots."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipelines import storage
+from pipelines.curation.splits import Split
+from pipelines.curation.views import View
+from pipelines.curation.withdrawing import withdrawn
+from pipelines.errors import PolicyError, ShardError
 from pipelines.layout import Layout
-from pipelines.samples import Snapshot
-from pipelines.shards.reading import read_sidecar
-from pipelines.shards.sidecar import MEMBERS, SUCCESS
-from pipelines.shards.snapshots import num_shards, read_stats
-from pipelines.shards.tar import BLOCK_BYTES
+from pipelines.samples import Snapshot, digest_of
+from pipelines.shards.reading import read_sidecars
+from pipelines.shards.sidecar import SUCCESS
+from pipelines.shards.snapshots import num_shards, snapshot_digest
 
-_EXTENSIONS = {"text": "txt", "json": "json"}
-_COLUMNS = (
-    "uid",
-    "status",
-    "image_extension",
-    "audio_extension",
-    *(f"{member}_{what}" for member in MEMBERS for what in ("offset", "size")),
-)
+NO_SPLIT = 255
+_ROWS = 1 << 16
+Number = TypeVar("Number", np.int32, np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """Samples in the order of snapshot and shard, 29 bytes each."""
+
+    part: NDArray[np.int32]
+    """Position of the snapshot."""
+    shard: NDArray[np.int32]
+    uids: NDArray[np.void]
+    """16 bytes each."""
+    split: NDArray[np.uint8]
+    """Position in `Split`; NO_SPLIT where nobody judged it."""
+    weight: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def at(self, chosen: "slice | NDArray[np.bool_]") -> "Kept":
+        """Some of them."""
+        return Kept(
+            part=self.part[chosen],
+            shard=self.shard[chosen],
+            uids=self.uids[chosen],
+            split=self.split[chosen],
+            weight=self.weight[chosen],
+        )
+
+    def of_shard(self, part: int, shard: int) -> "Kept":
+        first, last = np.searchsorted(self.part, [part, part + 1])
+        start, end = first + np.searchsorted(self.shard[first:last], [shard, shard + 1])
+        return self.at(slice(int(start), int(end)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """A complete snapshot, or what a view keeps of it."""
+    """Which samples of which shards."""
 
     layout: Layout
-    snapshot: Snapshot
-    splits: Mapping[str, str] | None = None
-    """uid -> split of what a view keeps; nothing where the whole snapshot is meant."""
-
-    def has(self, uid: str) -> bool:
-        return self.splits is None or uid in self.splits
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackedMember:
-    """One file of a sample: what follows the key's dot, and where its bytes are in the tar."""
-
-    extension: str
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackedSample:
-    """One sample as it lies in its tar."""
-
-    uid: str
-    parts: frozenset[str]
-    """Of image, audio, text."""
-    members: tuple[PackedMember, ...]
-    """In the order of the tar."""
-
-    @property
-    def start(self) -> int:
-        """Offset of its first header."""
-        return self.members[0].offset - BLOCK_BYTES
-
-    def has(self, *parts: str) -> bool:
-        return self.parts.issuperset(parts)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackedShard:
-    """One tar that holds samples."""
-
+    snapshots: tuple[Snapshot, ...]
     name: str
-    uri: str
-    num_bytes: int
-    samples: tuple[PackedSample, ...]
-    """All of them in the order of the tar, also those that a view drops."""
+    """Of the view as `view/digest`; of the snapshot where there is no view."""
+    digest: str
+    """Of the view less what was withdrawn since, or of the snapshot: another one where other samples are meant."""
+    kept: Kept | None = None
+    """Nothing where every sample is meant."""
+    is_view: bool = False
 
     @property
-    def end(self) -> int:
-        """Offset behind the last sample, where the two zero blocks begin."""
-        return self.num_bytes - 2 * BLOCK_BYTES
+    def target(self) -> Snapshot:
+        """What these samples are called where they are shards of their own."""
+        if self.kept is None:
+            return self.snapshots[0]
+        return Snapshot(corpus=self.name.partition("/")[0], snapshot=self.digest[:12])
+
+    def shards(self) -> list[tuple[int, int]]:
+        """(position of the snapshot, shard) of all its shards, in order."""
+        return [
+            (part, shard)
+            for part, snapshot in enumerate(self.snapshots)
+            for shard in range(num_shards(self.layout, snapshot))
+        ]
+
+    def of_snapshot(self, part: int) -> "Selection":
+        """What is selected of one of them."""
+        kept = None
+        if self.kept is not None:
+            kept = self.kept.at(self.kept.part == part)
+            kept = replace(kept, part=np.zeros_like(kept.part))
+        return replace(self, snapshots=(self.snapshots[part],), kept=kept)
+
+    def of_splits(self, splits: Sequence[str]) -> "Selection":
+        """Only these splits; `PolicyError` where nothing is left, or nobody has judged which split a sample is in."""
+        if not splits:
+            return self
+        if self.kept is None or not self.is_view:
+            raise PolicyError(f"--split {' '.join(splits)}: a split is told by a view. Name one with --view.")
+        codes = [list(Split).index(Split(split)) for split in splits]
+        kept = self.kept.at(np.isin(self.kept.split, codes))
+        if not len(kept):
+            raise PolicyError(f"view {self.name}: keeps no sample of {', '.join(splits)}. Name another --split.")
+        return replace(self, kept=kept)
 
 
-def packed_shards(selection: Selection) -> Iterator[PackedShard]:
-    """Shard by shard; those without any sample are left out, because several readers refuse an empty tar."""
-    layout, snapshot = selection.layout, selection.snapshot
-    for shard in range(num_shards(layout, snapshot)):
-        samples = _samples(layout, snapshot, shard)
-        if samples:
-            uri = layout.tar(snapshot, shard)
-            num_bytes = int(str(read_stats(layout, snapshot, shard)["tar_bytes"]))
-            yield PackedShard(name=uri.rsplit("/", 1)[-1], uri=absolute(uri), num_bytes=num_bytes, samples=samples)
+def whole_snapshot(layout: Layout, snapshot: Snapshot) -> Selection:
+    """All samples of a complete snapshot but those that were withdrawn."""
+    digest = snapshot_digest(layout, snapshot)
+    selection = Selection(layout=layout, snapshots=(snapshot,), name=str(snapshot), digest=digest)
+    gone = withdrawn(layout, [snapshot])["uid"]
+    if not len(gone):
+        return selection
+    records = read_sidecars(layout, snapshot).select(["uid", "shard", "status"])
+    records = records.filter(pc.field("status") == SUCCESS)
+    records = records.filter(pc.invert(pc.is_in(records["uid"], value_set=gone.combine_chunks())))
+    if not len(records):
+        raise ShardError(f"{snapshot}: every sample is withdrawn, so there is nothing to hand over.")
+    kept = Kept(
+        part=np.zeros(len(records), np.int32),
+        shard=records["shard"].to_numpy().astype(np.int32),
+        uids=uids_of(records),
+        split=np.full(len(records), NO_SPLIT, np.uint8),
+        weight=np.ones(len(records), np.float32),
+    )
+    return replace(selection, digest=digest_of([digest, sorted(map(str, gone.to_pylist()))]), kept=kept)
+
+
+def kept_by(view: View) -> Selection:
+    """What a stored view keeps today."""
+    verdicts = view.verdicts(["corpus", "snapshot", "shard", "uid", "kept", "split", "weight"])
+    verdicts = verdicts.filter(verdicts["kept"])
+    if not len(verdicts):
+        raise PolicyError(f"view {view.view}/{view.digest[:12]}: keeps no sample, so there is nothing to hand over.")
+    return Selection(
+        layout=view.layout,
+        snapshots=view.snapshots,
+        name=f"{view.view}/{view.digest}",
+        digest=view.effective_digest,
+        kept=Kept(
+            part=_codes(verdicts["corpus"], [snapshot.corpus for snapshot in view.snapshots], np.int32),
+            shard=verdicts["shard"].to_numpy().astype(np.int32),
+            uids=uids_of(verdicts),
+            split=_codes(verdicts["split"], [str(split) for split in Split], np.uint8),
+            weight=verdicts["weight"].to_numpy().astype(np.float32),
+        ),
+        is_view=True,
+    )
+
+
+def _codes(column: "pa.ChunkedArray[Any]", names: Sequence[str], kind: type[Number]) -> NDArray[Number]:
+    """The position of each name."""
+    codes = np.zeros(len(column), kind)
+    for code, name in enumerate(names):
+        codes[pc.equal(column, pa.scalar(name)).to_numpy()] = code
+    return codes
+
+
+def uids_of(table: pa.Table) -> NDArray[np.void]:
+    """16 bytes each of the column `uid`; `ShardError` for what is none, so that no file is ever named by it."""
+    found = np.empty(len(table), "V16")
+    at = 0
+    for batch in table.select(["uid"]).to_batches(max_chunksize=_ROWS):
+        uids: Any = batch.column(0).fill_null("")  # the stubs know no column of strings
+        if not pc.all(pc.match_substring_regex(uids, "^[0-9a-f]{32}$")).as_py():
+            raise ShardError("a uid is not 32 hexadecimal digits. Run: python -m pipelines verify.")
+        found[at : at + len(uids)] = np.frombuffer(bytes.fromhex("".join(uids.to_pylist())), "V16")
+        at += len(uids)
+    return found
 
 
 def absolute(uri: str) -> str:
     """A local path from the root of the file system; an object's URI as it is."""
     return str(storage.local_path(uri).resolve()) if storage.is_local(uri) else uri
-
-
-def _samples(layout: Layout, snapshot: Snapshot, shard: int) -> tuple[PackedSample, ...]:
-    table = read_sidecar(layout, snapshot, shard, list(_COLUMNS))
-    rows = table.filter(pc.field("status") == SUCCESS).to_pylist()
-    return tuple(sorted((_sample(row) for row in rows), key=lambda sample: sample.start))
-
-
-def _sample(row: Mapping[str, object]) -> PackedSample:
-    members, parts = [], set()
-    for part in MEMBERS:
-        offset, size = row[f"{part}_offset"], row[f"{part}_size"]
-        if isinstance(offset, int) and isinstance(size, int):
-            extension = _EXTENSIONS.get(part) or str(row[f"{part}_extension"])
-            members.append(PackedMember(extension=extension, offset=offset, size=size))
-            parts.add(part)
-    members.sort(key=lambda member: member.offset)
-    return PackedSample(uid=str(row["uid"]), parts=frozenset(parts), members=tuple(members))

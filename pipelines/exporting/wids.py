@@ -1,16 +1,21 @@
 """For wids: one index that names every shard where it lies, with its samples and bytes."""
 
 from pipelines import storage
-from pipelines.exporting.selecting import Selection, packed_shards
+from pipelines.exporting.handing import Handing, Result
 
 
-def export_wids(selection: Selection, output: str) -> dict[str, object]:
-    """No md5sum: nobody checks it, and it would mean to read the media again."""
+def export_wids(handing: Handing) -> Result:
+    """The tars of a snapshot where they are; of a view new ones. No md5sum: nobody checks it, and it would mean to read
+    the media again."""
     shardlist = [
-        {"url": shard.uri, "nsamples": len(shard.samples), "filesize": shard.num_bytes}
-        for shard in packed_shards(selection)
+        {"url": shard.uri, "nsamples": len(shard.samples), "filesize": shard.num_bytes} for shard in handing.shards()
     ]
-    name = f"{selection.snapshot.corpus}-{selection.snapshot.snapshot}"
-    index = {"__kind__": "wids-shard-index-v1", "wids_version": 1, "name": name, "shardlist": shardlist}
-    storage.write_json(f"{output}/index.json", index)
+    target = handing.selection.target
+    index = {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "name": f"{target.corpus}-{target.snapshot}",
+        "shardlist": shardlist,
+    }
+    storage.write_json(f"{handing.output}/index.json", index)
     return {"num_samples": sum(int(str(one["nsamples"])) for one in shardlist), "num_shards": len(shardlist)}

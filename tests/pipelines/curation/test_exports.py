@@ -41,5 +41,5 @@ def test_a_root_that_nothing_has_left_has_no_exports(tmp_path):
 def test_a_file_that_says_nothing_of_an_export_is_named(value, tmp_path):
     layout = Layout(str(tmp_path))
     storage.write_atomic(f"{layout.ledger('exports')}/odd.json", json.dumps(value).encode())
-    with pytest.raises(StorageError, match="odd.json: says nothing of an export"):
+    with pytest.raises(StorageError, match=r"odd\.json: says nothing of an export"):
         list(registered_exports(layout))

@@ -1,6 +1,6 @@
 import tarfile
 
-from pipelines.exporting.selecting import packed_shards
+from pipelines.exporting.packed import packed_shards
 
 
 def test_samples_and_members_lie_where_the_tar_has_them(packed, selection):
