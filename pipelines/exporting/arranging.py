@@ -26,6 +26,8 @@ class Arrangement:
     limits: Limits = field(default_factory=Limits)
     parts: tuple[str, ...] = ()
     """Only samples that have all of these."""
+    only: tuple[str, ...] = ()
+    """Only members of these modalities, beside json; empty: all."""
     is_homogeneous: bool = False
     """A snapshot for each set of parts."""
     by_split: bool = False
@@ -53,7 +55,7 @@ def arrange(found: Found, arrangement: Arrangement, target: Snapshot) -> list[Gr
     """`ShardError` where no sample is left."""
     order = _order(found, arrangement.seed)
     wanted = sum(1 << bit for bit, part in enumerate(Modality) if part in arrangement.parts)
-    order = order[found.parts[order] & wanted == wanted]
+    order = order[(found.parts[order] & wanted == wanted) & (found.parts[order] > 0)]
     copies = num_copies(found.weight, found.draw) if arrangement.is_weighted else np.ones(len(found), np.int64)
     groups = []
     for copy in range(int(copies[order].max(initial=0))):

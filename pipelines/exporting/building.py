@@ -8,17 +8,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines import storage
 from pipelines.exporting.copying import Run, copy_in_order, copy_scattered
-from pipelines.exporting.surveying import extents
+from pipelines.exporting.surveying import members_of
 from pipelines.layout import Layout
 from pipelines.samples import Modality, Snapshot
 from pipelines.shards.reading import read_sidecar
 from pipelines.shards.sidecar import MEMBERS, SIDECAR, SUCCESS, write_sidecar
 from pipelines.shards.snapshots import Stats
+from pipelines.shards.tar import BLOCK_BYTES
+
+_OF_MEDIA = {
+    "image": (
+        *("image_size", "image_extension", "image_sha256", "width", "height", "original_width", "original_height"),
+        *("exif", "face_bboxes"),
+    ),
+    "audio": ("audio_size", "audio_extension", "audio_sha256", "duration_seconds", "sample_rate_hz"),
+    "text": ("text_size",),
+}
+"""Columns that say something of a member."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +47,8 @@ class CopyTask:
     """Position in `sources` of each sample, in the order of the new shard."""
     row: NDArray[np.int32]
     """Of that one's sidecar."""
+    only: tuple[str, ...] = ()
+    """Modalities whose members are copied; empty: all."""
     is_scattered: bool = False
     """The samples do not follow the order of their tars."""
     has_spare_core: bool = False
@@ -48,7 +60,7 @@ class CopyTask:
 def copy_shard(task: CopyTask) -> Stats:
     """Same task, same bytes of tar and sidecar; nothing counts before its stats are there."""
     start = time.time()
-    table, runs, moved = _gather(task)
+    table, runs = _gather(task)
     with storage.replacing(task.layout.tar(task.snapshot, task.shard)) as path:
         if task.is_scattered:
             tar_sha256 = copy_scattered(runs, path)
@@ -56,7 +68,6 @@ def copy_shard(task: CopyTask) -> Stats:
             tar_sha256 = copy_in_order(runs, path, has_spare_core=task.has_spare_core)
         tar_bytes = path.stat().st_size
     sidecar = task.layout.sidecar(task.snapshot, task.shard)
-    table = _renumbered(table, moved, task.first_row)
     write_sidecar(sidecar, table)
     stats = _stats(table, start) | {
         "tar_bytes": tar_bytes,
@@ -67,40 +78,45 @@ def copy_shard(task: CopyTask) -> Stats:
     return stats
 
 
-def _gather(task: CopyTask) -> tuple[pa.Table, list[Run], NDArray[np.int64]]:
-    """(the rows, what to copy, by how many bytes each sample moves), in the order of the new shard."""
-    tables, starts, ends = [], np.empty(len(task.row), np.int64), np.empty(len(task.row), np.int64)
+def _gather(task: CopyTask) -> tuple[pa.Table, list[Run]]:
+    """(the rows of the new sidecar, what to copy)."""
+    shape = (len(task.row), len(MEMBERS))
+    tables, starts, sizes = [], np.empty(shape, np.int64), np.empty(shape, np.int64)
     for number, (snapshot, shard) in enumerate(task.sources):
         mine = task.source == number
         rows = read_sidecar(task.origin, snapshot, shard, SIDECAR.names).take(task.row[mine])
-        starts[mine], ends[mine] = extents(rows, task.origin.sidecar(snapshot, shard))
+        starts[mine], sizes[mine] = members_of(rows, task.only)
         tables.append(rows.cast(SIDECAR))
     read_in = np.argsort(task.source, kind="stable")
     table = pa.concat_tables(tables).take(np.argsort(read_in)).combine_chunks()
-    targets = np.concatenate([[0], np.cumsum(ends - starts)[:-1]])
-    return table, _runs(task, starts, ends, targets), targets - starts
+    order = np.argsort(starts, axis=1)  # members stay in the order of their tar
+    targets = np.cumsum(np.take_along_axis(sizes, order, axis=1)).reshape(shape)
+    targets = np.take_along_axis(targets, np.argsort(order, axis=1), axis=1) - sizes
+    moves = np.stack([np.repeat(task.source, len(MEMBERS)), *(a.ravel() for a in (starts, sizes, targets))], axis=1)
+    moves = moves[moves[:, 2] > 0]
+    return _rows(table, np.where(sizes, targets + BLOCK_BYTES, -1), task), _runs(task, moves[np.argsort(moves[:, 3])])
 
 
-def _runs(task: CopyTask, starts: NDArray[np.int64], ends: NDArray[np.int64], targets: NDArray[np.int64]) -> list[Run]:
-    """Neighbours in the old tar and in the new one are copied together."""
-    follows = (starts[1:] == ends[:-1]) & (task.source[1:] == task.source[:-1])
+def _runs(task: CopyTask, moves: NDArray[np.int64]) -> list[Run]:
+    """Neighbours in the old tar and in the new one are copied together; (source, start, bytes, target) of members."""
+    ends = moves[:, 1] + moves[:, 2]
+    follows = (moves[1:, 1] == ends[:-1]) & (moves[1:, 0] == moves[:-1, 0])
     first = np.flatnonzero(np.concatenate([[True], ~follows]))
-    last = np.append(first[1:], len(starts)) - 1
+    last = np.append(first[1:], len(moves)) - 1
     uris = [task.origin.tar(snapshot, shard) for snapshot, shard in task.sources]
-    columns = (task.source[first], starts[first], ends[last] - starts[first], targets[first])
     return [
-        Run(uri=uris[source], offset=offset, size=size, target=target)
-        for source, offset, size, target in zip(*(column.tolist() for column in columns), strict=True)
+        Run(uri=uris[source], offset=start, size=end - start, target=target)
+        for (source, start, _, target), end in zip(moves[first].tolist(), ends[last].tolist(), strict=True)
     ]
 
 
-def _renumbered(table: pa.Table, moved: NDArray[np.int64], first_row: int) -> pa.Table:
-    """The rows as those of the new tar."""
-    columns = {"source_row": pa.array(np.arange(first_row, first_row + len(table)))}
-    for member in MEMBERS:
-        offset: Any = table[f"{member}_offset"]
-        there = pc.fill_null(offset, 0).to_numpy() + moved
-        columns[f"{member}_offset"] = pa.array(there, mask=offset.is_null().to_numpy())
+def _rows(table: pa.Table, offsets: NDArray[np.int64], task: CopyTask) -> pa.Table:
+    """As they are in the new shard; nothing is said of media that were left behind."""
+    columns: dict[str, Any] = {"source_row": pa.array(np.arange(task.first_row, task.first_row + len(table)))}
+    for number, member in enumerate(MEMBERS):
+        columns[f"{member}_offset"] = pa.array(offsets[:, number], mask=offsets[:, number] < 0)
+    left = [part for part in _OF_MEDIA if task.only and part not in task.only]
+    columns |= {name: pa.nulls(len(table), SIDECAR.field(name).type) for part in left for name in _OF_MEDIA[part]}
     for name, column in columns.items():
         table = table.set_column(table.schema.get_field_index(name), SIDECAR.field(name), column)
     return table

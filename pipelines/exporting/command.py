@@ -35,7 +35,7 @@ class Format:
     """What a view holds out is left out unless asked for."""
 
 
-_COPY = frozenset({"samples_per_shard", "target_bytes", "modalities", "homogeneous", "weights", "shuffle"})
+_COPY = frozenset({"samples_per_shard", "target_bytes", "modalities", "only", "homogeneous", "weights", "shuffle"})
 
 
 def _export_shards(handing: Handing) -> Result:
@@ -92,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     copying.add_argument("--samples-per-shard", type=int, help=f"at most (default: {limits.samples_per_shard})")
     copying.add_argument("--target-bytes", type=int, help=f"at most (default: {limits.target_bytes})")
     copying.add_argument("--modalities", help="only samples with all of these, such as image+text")
+    copying.add_argument("--only", help="only members of these, such as audio+text, and json")
     copying.add_argument(
         "--homogeneous", action="store_true", help="apart by modalities: a corpus for each set, named for it"
     )
@@ -139,16 +140,21 @@ def _check_options(args: argparse.Namespace, chosen: Format) -> None:
 
 def _arrangement(args: argparse.Namespace) -> Arrangement:
     limits = {name: getattr(args, name) for name in ("samples_per_shard", "target_bytes")}
-    parts = tuple((args.modalities or "").split("+")) if args.modalities else ()
-    if unknown := [part for part in parts if part not in list(Modality)]:
-        raise PolicyError(f"--modalities {args.modalities}: {unknown[0]!r} is none of {', '.join(Modality)}.")
     return Arrangement(
         limits=Limits(**{name: value for name, value in limits.items() if value is not None}),
-        parts=parts,
+        parts=_modalities("modalities", args.modalities),
+        only=_modalities("only", args.only),
         is_homogeneous=args.homogeneous,
         is_weighted=args.weights,
         seed=args.shuffle,
     )
+
+
+def _modalities(option: str, given: str | None) -> tuple[str, ...]:
+    parts = tuple(given.split("+")) if given else ()
+    if unknown := [part for part in parts if part not in list(Modality)]:
+        raise PolicyError(f"--{option} {given}: {unknown[0]!r} is none of {', '.join(Modality)}.")
+    return parts
 
 
 def _select(args: argparse.Namespace) -> Selection:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pipelines import storage
 from pipelines.curation.exports import Export, register_export
@@ -37,10 +38,10 @@ class Handing:
         """Whether the tars of the snapshot are what is asked for."""
         return self.selection.kept is None and self.arrangement == Arrangement()
 
-    def copied(self, *, parts: tuple[str, ...] = (), by_split: bool = False) -> Copied:
+    def copied(self, *, parts: tuple[str, ...] = (), **changes: Any) -> Copied:
         """Shards of the selected samples alone, below the output; only those with all of `parts`."""
         needed = tuple(dict.fromkeys((*parts, *self.arrangement.parts)))
-        arrangement = replace(self.arrangement, parts=needed, by_split=by_split)
+        arrangement = replace(self.arrangement, parts=needed, **changes)
         return copy_shards(self.selection, arrangement, self.output, num_workers=self.num_workers)
 
     def shards(self, *, parts: tuple[str, ...] = (), link_to: str | None = None) -> Iterator[PackedShard]:

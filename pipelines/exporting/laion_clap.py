@@ -6,16 +6,11 @@ from pipelines.exporting.open_clip import write_sizes
 
 
 def export_laion_clap(handing: Handing) -> Result:
-    """Its loader wants every sample of a tar to have a clip with the one extension that it was told, and a caption, so
-    these are copied out of a snapshot too."""
-    shards = list(handing.copied(parts=("audio", "text")).shards())
-    extensions = {
-        member.extension
-        for shard in shards
-        for sample in shard.samples
-        for member in sample.members
-        if member.extension not in {"txt", "json", "jpg", "png", "webp"}
-    }
+    """Its loader takes the members of a batch's first sample for those of all, so nothing but clips, captions and json
+    is copied, also out of a snapshot."""
+    shards = list(handing.copied(parts=("audio", "text"), only=("audio", "text")).shards())
+    members = {member.extension for shard in shards for sample in shard.samples for member in sample.members}
+    extensions = members - {"txt", "json"}
     if len(extensions) > 1:
         raise ShardError(
             f"{handing.selection.name}: clips are {', '.join(sorted(extensions))}, LAION-CLAP reads one format a run. "

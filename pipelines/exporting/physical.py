@@ -65,7 +65,7 @@ class Copied:
 
 def copy_shards(selection: Selection, arrangement: Arrangement, output: str, *, num_workers: int) -> Copied:
     """Build what is missing below `output`; `ShardError` where other shards lie there under the same names."""
-    found = survey(selection, num_workers=num_workers)
+    found = survey(selection, only=arrangement.only, num_workers=num_workers)
     groups = arrange(found, arrangement, selection.target)
     work = _Work(selection, arrangement, Layout(output), found, num_workers)
     missing = {group.snapshot: work.begin(group) for group in groups}
@@ -120,6 +120,7 @@ class _Work:
                 sources=tuple(self._sources[number] for number in sources.tolist()),
                 source=source.astype(np.int32),
                 row=self._found.row[chosen],
+                only=self._arrangement.only,
                 is_scattered=self._arrangement.seed is not None,
                 has_spare_core=self._has_spare_core,
             )

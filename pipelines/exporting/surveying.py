@@ -1,5 +1,6 @@
 """Where the chosen samples lie, as the sidecars say; no tar is opened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +43,11 @@ class Found:
         return len(self.row)
 
 
-def survey(selection: Selection, *, num_workers: int) -> Found:
-    """All samples of a selection; `ShardError` where a shard does not hold what the view keeps of it."""
+def survey(selection: Selection, *, only: tuple[str, ...] = (), num_workers: int) -> Found:
+    """All samples of a selection, as if they had no members but those of the modalities in `only`.
+
+    `ShardError` where a shard does not hold what the view keeps of it.
+    """
     tasks = [
         _Task(
             layout=selection.layout,
@@ -51,6 +55,7 @@ def survey(selection: Selection, *, num_workers: int) -> Found:
             shard=shard,
             source=source,
             kept=selection.kept.of_shard(part, shard) if selection.kept else None,
+            only=only,
         )
         for source, (part, shard) in enumerate(selection.shards())
     ]
@@ -66,6 +71,7 @@ class _Task:
     shard: int
     source: int
     kept: Kept | None
+    only: tuple[str, ...]
 
     def __str__(self) -> str:
         return self.layout.sidecar(self.snapshot, self.shard)
@@ -80,14 +86,14 @@ def _survey_shard(task: _Task) -> Found:
         chosen, position = _positions(task, task.kept, uids_of(samples))
         row, samples = row[chosen], samples.take(chosen)
         split, weight = task.kept.split[position], task.kept.weight[position]
-    starts, ends = extents(samples, str(task))
-    order = np.argsort(starts, kind="stable")
+    starts, sizes = members_of(samples, task.only)
+    order = np.argsort(np.where(sizes, starts, _FAR).min(axis=1, initial=_FAR), kind="stable")
     uids = uids_of(samples)
     return Found(
         source=np.full(len(row), task.source, np.int32),
         row=row[order],
-        num_bytes=(ends - starts)[order],
-        parts=_parts(samples)[order],
+        num_bytes=sizes.sum(axis=1)[order],
+        parts=_parts(sizes)[order],
         draw=np.frombuffer(uids.tobytes(), ">u8").reshape(-1, 2)[:, 1].astype(np.uint64)[order],
         split=split[order],
         weight=weight[order],
@@ -107,25 +113,20 @@ def _positions(task: _Task, kept: Kept, uids: NDArray[np.void]) -> tuple[NDArray
     return chosen[:, 0], chosen[:, 1]
 
 
-def extents(samples: pa.Table, sidecar: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(first byte of its first header, byte behind its filling) of each sample of a tar; `ShardError` where the members
-    of one do not follow each other."""
+def members_of(samples: pa.Table, only: Sequence[str] = ()) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(where the header of each member begins, its bytes with header and filling) of some rows of a sidecar, (n, 4) in
+    the order of MEMBERS; no bytes where a sample has no such member, or it is of none of the modalities in `only`."""
     places = places_of(samples)
-    there = places.offsets >= 0
-    padded = places.sizes + -places.sizes % BLOCK_BYTES
-    starts = np.where(there, places.offsets - BLOCK_BYTES, _FAR).min(axis=1, initial=_FAR)
-    ends = np.where(there, places.offsets + padded, 0).max(axis=1, initial=0)
-    if not np.array_equal(ends - starts, np.where(there, BLOCK_BYTES + padded, 0).sum(axis=1)):
-        raise ShardError(f"{sidecar}: the members of a sample do not follow each other. Pack that snapshot again.")
-    return starts, ends
+    asked = [not only or member in (*only, "json") for member in MEMBERS]
+    sizes = BLOCK_BYTES + places.sizes + -places.sizes % BLOCK_BYTES
+    return places.offsets - BLOCK_BYTES, np.where((places.offsets >= 0) & asked, sizes, 0)
 
 
-def _parts(samples: pa.Table) -> NDArray[np.uint8]:
+def _parts(sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Bits in the order of `Modality`."""
-    offsets = places_of(samples).offsets
-    bits = np.zeros(len(samples), np.uint8)
+    bits = np.zeros(len(sizes), np.uint8)
     for bit, part in enumerate(Modality):
-        bits |= (offsets[:, MEMBERS.index(part)] >= 0).astype(np.uint8) << np.uint8(bit)
+        bits |= (sizes[:, MEMBERS.index(part)] > 0).astype(np.uint8) << np.uint8(bit)
     return bits
 
 

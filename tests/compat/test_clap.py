@@ -4,12 +4,15 @@ import hashlib
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from pipelines.exporting.laion_clap import export_laion_clap
 from tests.compat.corpus import members_of, whole_source
 from tests.compat.environments import run_reader
+from tests.compat.handing import handing, kept_of
 
 MAX_SAMPLES = 16_000
 
@@ -38,3 +41,18 @@ def test_clap_reads_every_clip_with_its_captions_and_tags(whole, home, tmp_path)
         assert found["label"] == ([1.0] if "tile" in record.tags else [0.0])
         assert found["rate"] == 16_000
         assert found["wave"] == wave_digest(members["flac"])
+
+
+def test_clap_reads_what_a_view_keeps_where_its_loader_looks(mixed, home, tmp_path):
+    kept = kept_of(mixed)
+    made = export_laion_clap(handing(mixed, tmp_path / "out", kept))
+    (folder,) = made["folders"]
+    read = run_reader("clap", *sorted(Path(folder).glob("*.tar")), home=home)
+    expected = [
+        (sample["__key__"], wave_digest(members["flac"]))
+        for sample, members in zip(mixed.samples, members_of(mixed), strict=True)
+        if sample["__key__"] in kept and sample in mixed.having("flac", "txt")
+    ]
+    assert [(sample["__key__"], sample["wave"]) for sample in read["samples"]] == expected
+    assert read["size"] == made["num_samples"] == len(expected)
+    assert made["audio_ext"] == "flac"

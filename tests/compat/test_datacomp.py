@@ -4,14 +4,14 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.curation.views import uids_npy
-from pipelines.exporting.command import select_snapshot
 from pipelines.exporting.datacomp import export_datacomp
 from tests.compat.environments import run_reader
+from tests.compat.handing import handing, keeping
 
 
 def texts_and_media(tar_path):
@@ -26,11 +26,17 @@ def texts_and_media(tar_path):
     return samples
 
 
+def weighted(packed, output, weights):
+    """An export of a view that keeps these samples, by uid."""
+    plain = handing(packed, output, is_weighted=True)
+    return export_datacomp(replace(plain, selection=keeping(plain.selection, dict.fromkeys(weights, "train"), weights)))
+
+
 def test_a_subset_picks_its_samples_out_of_the_folder_of_a_snapshot(mixed, home, tmp_path):
-    made = export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
     kept = mixed.samples[1::3]
-    (tmp_path / "uids.npy").write_bytes(uids_npy(sample["__key__"] for sample in (*kept, kept[0])))
-    read = run_reader("datacomp", tmp_path / "uids.npy", made["input_dir"], tmp_path / "out", home=home)
+    made = weighted(mixed, tmp_path / "view", {one["__key__"]: 2.0 if one is kept[0] else 1.0 for one in kept})
+    (input_dir,) = made["input_dirs"]
+    read = run_reader("datacomp", tmp_path / "view" / "uids.npy", input_dir, tmp_path / "out", home=home)
     assert read == {"version": "0.2.31", "sizes": [12] * 5, "read": 60}
     found = texts_and_media(tmp_path / "out" / "00000000.tar")
     for members in found.values():
@@ -40,7 +46,7 @@ def test_a_subset_picks_its_samples_out_of_the_folder_of_a_snapshot(mixed, home,
 
 
 def test_the_exported_subset_is_sorted_and_holds_every_uid_once(mixed, tmp_path):
-    export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
+    export_datacomp(handing(mixed, tmp_path / "all"))
     subset = np.load(io.BytesIO((tmp_path / "all" / "uids.npy").read_bytes()))
     pairs = subset.tolist()
     assert pairs == sorted(set(pairs))
@@ -48,7 +54,7 @@ def test_the_exported_subset_is_sorted_and_holds_every_uid_once(mixed, tmp_path)
 
 
 def test_boxes_of_faces_are_found_by_uid_as_the_resharder_looks_them_up(mixed, tmp_path):
-    export_datacomp(select_snapshot(mixed.layout), str(tmp_path / "all"))
+    export_datacomp(handing(mixed, tmp_path / "all"))
     listed = json.loads((tmp_path / "all" / "blur_metadata_map.json").read_text())
     assert {shard for one in listed.values() for shard in one["shards"]} == set(map(str, mixed.shards[:4]))
     boxes = {}

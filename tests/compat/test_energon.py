@@ -4,16 +4,15 @@ import hashlib
 import io
 import shutil
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pipelines.exporting.command import select_snapshot
 from pipelines.exporting.energon import export_energon
 from tests.compat.corpus import members_of
 from tests.compat.environments import run, run_reader
+from tests.compat.handing import handing
 
 COMMAND = ("-m", "megatron.energon.cli.main")
 CAPTIONING = ("--dataset-config", "captioning.yaml", "--split-config", "captioning_split.yaml")
@@ -22,7 +21,7 @@ CAPTIONING = ("--dataset-config", "captioning.yaml", "--split-config", "captioni
 @pytest.fixture(scope="module")
 def exported(mixed, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("energon") / "out"
-    export_energon(select_snapshot(mixed.layout), str(folder))
+    export_energon(handing(mixed, folder))
     return folder
 
 
@@ -69,10 +68,9 @@ def test_energon_reads_every_sample_of_a_mixed_corpus_crude(mixed, exported, hom
     assert read["samples"] == list(mixed.samples)
 
 
-def test_energon_leaves_out_what_a_view_drops_or_holds_out(mixed, home, tmp_path):
+def test_energon_leaves_out_what_a_view_drops(mixed, home, tmp_path):
     keys = [sample["__key__"] for sample in mixed.samples]
-    splits = dict.fromkeys(keys[5:40], "train") | dict.fromkeys(keys[10:15], "held_out_concept")
-    export_energon(replace(select_snapshot(mixed.layout), splits=splits), str(tmp_path / "out"))
+    export_energon(handing(mixed, tmp_path / "out", dict.fromkeys([*keys[5:10], *keys[15:40]], "train")))
     read = run_reader("energon", tmp_path / "out", "crude", home=home)
     assert read["samples"] == list(mixed.samples[5:10] + mixed.samples[15:40])
     done = run("energon", *COMMAND, "lint", tmp_path / "out", *CAPTIONING, home=home)

@@ -1,4 +1,5 @@
-"""What Hugging Face `datasets` makes of a folder or of tars: arguments are `folder` or `tars`, then the paths.
+"""What Hugging Face `datasets` makes of a folder or of tars: arguments are `folder`, the path and a split, or
+`tars` and their paths.
 
 The same twice: streamed, and as a built dataset. Pictures are decoded once by `datasets`, to their size.
 """
@@ -16,7 +17,8 @@ MEDIA = {"jpg", "png", "webp", "flac"}
 def loaded(streaming):
     """One split, media undecoded."""
     if sys.argv[1] == "folder":
-        dataset = load_dataset(sys.argv[2], split="train", streaming=streaming)
+        split = sys.argv[3] if len(sys.argv) > 3 else "train"
+        dataset = load_dataset(sys.argv[2], split=split, streaming=streaming)
     else:
         dataset = load_dataset("webdataset", data_files=sys.argv[2:], split="train", streaming=streaming)
     for name in MEDIA.intersection(dataset.column_names):

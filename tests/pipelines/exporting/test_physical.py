@@ -33,6 +33,10 @@ def members(paths) -> list[tuple[str, bytes]]:
     return found
 
 
+def by_key(packed, key: str) -> dict[str, str]:
+    return next(sample for sample in packed.samples if sample["__key__"] == key)
+
+
 def keys(packed, *rows: int) -> dict[str, str]:
     """Split of the samples of these rows."""
     return {packed.samples[row]["__key__"]: "train" for row in rows}
@@ -112,6 +116,21 @@ def test_only_samples_with_all_the_modalities_asked_for_are_copied(packed, handi
     handing(parts=("image", "text")).copied()
     found = {name.partition(".")[0] for name, _ in members(tars(tmp_path / "out"))}
     assert found == {sample["__key__"] for sample in packed.having("image", "txt")}
+
+
+def test_members_of_other_modalities_are_left_behind_with_all_that_is_said_of_them(packed, handing, tmp_path):
+    copied = handing(only=("audio", "text"), limits=Limits(samples_per_shard=4)).copied()
+    expected = [
+        (name, data)
+        for name, data in members(packed.shards)
+        if not name.endswith("jpg") and packed.having("txt").count(by_key(packed, name.partition(".")[0]))
+    ]
+    assert members(tars(tmp_path / "out")) == expected
+    (snapshot,) = copied.splits
+    assert not verify(copied.layout, snapshot).problems
+    rows = read_sidecars(copied.layout, snapshot)
+    assert [rows[name].null_count for name in ("image_offset", "image_sha256", "width")] == [len(rows)] * 3
+    assert rows["duration_seconds"].null_count == 2, "the texts alone"
 
 
 def test_samples_of_one_set_of_modalities_are_a_corpus_of_their_own(packed, handing):
