@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "signals against a list, centroids, target images or random batches, only what is missing",
     ),
     "curate": ("pipelines.curation.command", "a policy over a snapshot: a verdict for every sample, a view"),
+    "evaluation-sets": ("pipelines.curation.contamination.command", "views that nothing may be trained on"),
     "diff": ("pipelines.curation.diff_command", "what changed between two views"),
     "forget": ("pipelines.curation.forgetting.command", "samples out of every view at once; what they were part of"),
     "export": ("pipelines.exporting.command", "a snapshot or a view as foreign readers want it"),

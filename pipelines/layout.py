@@ -68,6 +68,10 @@ class Layout:
         """Of one or more snapshots."""
         return f"{self.root}/duplicates/{digest}.parquet"
 
+    def contamination(self, digest: str) -> str:
+        """What of some snapshots an evaluation set asks; the digest is of all that decides it."""
+        return f"{self.root}/contamination/{digest}.parquet"
+
     def ledger(self, name: str) -> str:
         return f"{self.root}/ledger/{name}"
 
