@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines import storage
+from pipelines.curation.contamination import evaluation_sets_for
 from pipelines.curation.judging import Judgement, Question, judge
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import Policy
@@ -48,6 +49,7 @@ def curate(
 ) -> ViewReport:
     """`PolicyError` where a rule asks for what was not measured, unless those samples are to be dropped for it."""
     start = time.monotonic()
+    named = policy.settings.get("evaluation_sets", ())
     question = Question(
         layout=layout,
         snapshots=check_snapshots(snapshots),
@@ -55,6 +57,7 @@ def curate(
         alignment=alignment,
         relations=tuple(relations),
         allow_not_measured=allow_not_measured,
+        evaluation_sets=tuple(evaluation_sets_for(layout, check_name(view), named)),
     )
     inputs = question.inputs()
     digest = digest_of(inputs)

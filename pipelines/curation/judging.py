@@ -9,7 +9,13 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.curation import duplicates
-from pipelines.curation.contamination import near_held_out
+from pipelines.curation.contamination import (
+    EvaluationSet,
+    Thresholds,
+    find_contamination,
+    near_held_out,
+    read_thresholds,
+)
 from pipelines.curation.evaluating import evaluate
 from pipelines.curation.parsing import Query
 from pipelines.curation.pool import Pool, families_of, known_columns, read_pool, signal_digest, unmeasured_message
@@ -42,6 +48,8 @@ class Question:
     allow_not_measured: bool
     relations: tuple[str, ...] = ()
     """Families that `relate` made, by key."""
+    evaluation_sets: tuple[EvaluationSet, ...] = ()
+    """Of other views; what they ask may not be trained on."""
 
     def inputs(self) -> dict[str, object]:
         """Names and digests of everything that the verdicts depend on; equal inputs give equal verdicts."""
@@ -56,7 +64,15 @@ class Question:
             "params": dict(self.query.policy.params),
             "tombstones": self.tombstones(),
             "allow_not_measured": self.allow_not_measured,
+            "evaluation_sets": [one.inputs(self.layout) for one in self.evaluation_sets],
+            "contamination": self.thresholds.inputs(),
         }
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """How near to an evaluation set is too near."""
+        policy = self.query.policy
+        return read_thresholds(policy.settings.get("contamination"), where=policy.where("contamination"))
 
     def tombstones(self) -> list[str]:
         """The withdrawn samples of these snapshots, sorted."""
@@ -131,9 +147,23 @@ def judge(question: Question) -> Judgement:
         },
         rules=ruling.faults,
         near_held_out=_is_in(pool.samples, leaks["uid"].to_pylist()),
+        contaminated=_is_in(pool.samples, _contaminated(question)),
         duplicates=_memberships(pool.samples, storage.read_table(found.uri)),
     )
     return Judgement(pool=pool, verdicts=verdicts_of(faults, ruling.weight))
+
+
+def _contaminated(question: Question) -> list[str]:
+    if not question.evaluation_sets:
+        return []
+    found = find_contamination(
+        question.layout,
+        question.snapshots,
+        evaluation_sets=question.evaluation_sets,
+        settings=question.thresholds,
+        allow_not_measured=question.allow_not_measured,
+    )
+    return sorted({str(uid) for uid in storage.read_table(found.uri, ["uid"])["uid"].to_pylist()})
 
 
 def _is_in(samples: pa.Table, uids: Iterable[str | None]) -> Mask:

@@ -6,7 +6,8 @@ Order of faults, and so which one is called the first:
 3. `repeated_uid`: the same sample came with an earlier snapshot of the pool;
 4. the policy's rules, in column order;
 5. `near_held_out`: before duplicates, so that the held-out twin and not the training twin survives;
-6. `duplicate`, then `near_duplicate`: the best of those that survived everything above is kept, so that a rule that
+6. `contaminated`: an evaluation set of another view asks it;
+7. `duplicate`, then `near_duplicate`: the best of those that survived everything above is kept, so that a rule that
    drops the best picture of a thing does not drop the thing.
 """
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from pipelines.errors import PolicyError
 
 BEFORE = ("tombstoned", "not_measured", "repeated_uid")
-AFTER = ("near_held_out", "duplicate", "near_duplicate")
+AFTER = ("near_held_out", "contaminated", "duplicate", "near_duplicate")
 MAX_FAULTS = 64
 
 Mask = NDArray[np.bool_]
@@ -59,13 +60,18 @@ class Verdicts:
 
 
 def decide(
-    *, before: Mapping[str, Mask], rules: Mapping[str, Mask], near_held_out: Mask, duplicates: Mapping[str, Membership]
+    *,
+    before: Mapping[str, Mask],
+    rules: Mapping[str, Mask],
+    near_held_out: Mask,
+    contaminated: Mask,
+    duplicates: Mapping[str, Membership],
 ) -> dict[str, Mask]:
     """All faults in the order in which they are judged."""
     taken = set(rules) & {*BEFORE, *AFTER}
     if taken:
         raise PolicyError(f"fault {min(taken)}: the engine decides it itself. Give the rule another name.")
-    faults = {**before, **rules, "near_held_out": near_held_out}
+    faults = {**before, **rules, "near_held_out": near_held_out, "contaminated": contaminated}
     if len(faults) + len(duplicates) > MAX_FAULTS:
         raise PolicyError(f"{len(rules)} rules: at most {MAX_FAULTS - len(BEFORE) - len(AFTER)} fit the bit vector.")
     survives = ~np.logical_or.reduce(list(faults.values()))

@@ -71,14 +71,18 @@ def find_contamination(
     *,
     evaluation_sets: Sequence[EvaluationSet],
     settings: Thresholds | None = None,
+    allow_not_measured: bool = False,
 ) -> ContaminationReport:
     """Compare what of the snapshots may be trained on with the evaluation sets; `SignalError` where fingerprints (or
-    the vectors that are asked for) are missing on either side, because then nothing would be found."""
+    the vectors that are asked for) are missing on either side, because then nothing would be found; allowed, what was
+    not measured of the snapshots is compared by digests and texts alone."""
     thresholds = settings or Thresholds()
-    digest = digest_of(contamination_inputs(layout, snapshots, evaluation_sets=evaluation_sets, settings=thresholds))
+    inputs = contamination_inputs(layout, snapshots, evaluation_sets=evaluation_sets, settings=thresholds)
+    digest = digest_of({**inputs, "allow_not_measured": allow_not_measured})
     uri = layout.contamination(digest)
     if not storage.exists(uri):
-        storage.write_table(uri, _hits(layout, snapshots, evaluation_sets, thresholds))
+        found = _hits(layout, snapshots, evaluation_sets, thresholds, allow_not_measured=allow_not_measured)
+        storage.write_table(uri, found)
     return _report(digest, uri, evaluation_sets, storage.read_table(uri))
 
 
@@ -116,7 +120,12 @@ def check_contamination(view: View, *, settings: Thresholds | None = None, at_mo
 
 
 def _hits(
-    layout: Layout, snapshots: Sequence[Snapshot], evaluation_sets: Sequence[EvaluationSet], thresholds: Thresholds
+    layout: Layout,
+    snapshots: Sequence[Snapshot],
+    evaluation_sets: Sequence[EvaluationSet],
+    thresholds: Thresholds,
+    *,
+    allow_not_measured: bool,
 ) -> pa.Table:
     samples = _library_samples(layout, evaluation_sets, thresholds)
     library = Library(samples, thresholds)
@@ -130,7 +139,7 @@ def _hits(
     )
     parts = [HITS.empty_table()]
     for snapshot in snapshots:
-        for shard in candidates(layout, snapshot, thresholds.vectors):
+        for shard in candidates(layout, snapshot, thresholds.vectors, allow_not_measured=allow_not_measured):
             parts += [_named(pairs, asked, views) for pairs in _pairs(library, shard)]
             if len(parts) > _MERGED_EVERY:
                 parts = [_merged(parts)]

@@ -24,6 +24,7 @@ def judged(samples: list[Row]) -> Verdicts:
         before={"tombstoned": columns[0].astype(bool), "not_measured": np.zeros(len(samples), dtype=bool)},
         rules={"too_small": columns[1].astype(bool)},
         near_held_out=columns[2].astype(bool),
+        contaminated=columns[2].astype(bool),
         duplicates={"duplicate": exact, "near_duplicate": near},
     )
     return verdicts_of(faults, np.ones(len(samples), dtype=np.float32))
@@ -38,7 +39,7 @@ def test_faults_are_judged_in_the_documented_order() -> None:
     everything = (True, True, True, 0, 1, 0, 1)
     best = (False, False, False, 0, 0, 0, 0)
     assert first(everything, best) == ["tombstoned", None]
-    assert int(judged([everything, best]).bits[0]) == 0b111101
+    assert int(judged([everything, best]).bits[0]) == 0b1111101
 
 
 def test_the_best_survivor_of_a_component_is_kept() -> None:
@@ -74,7 +75,7 @@ def test_nothing_is_lost_and_every_component_keeps_its_best_survivor(samples: li
         passed = [
             s[4]
             for s, bits in zip(samples, verdicts.bits.tolist(), strict=True)
-            if s[3] == component and not bits & 0b011111
+            if s[3] == component and not bits & 0b0111111
         ]
         assert passed == [min(ranks)] * ranks.count(min(ranks))
 
@@ -90,14 +91,14 @@ def test_verdicts_do_not_depend_on_the_order_of_samples(samples: list[Row], rand
 def test_a_rule_may_not_take_a_name_of_the_engine() -> None:
     none = np.zeros(1, dtype=bool)
     with pytest.raises(PolicyError, match="near_duplicate: the engine decides it itself"):
-        decide(before={}, rules={"near_duplicate": none}, near_held_out=none, duplicates={})
+        decide(before={}, rules={"near_duplicate": none}, near_held_out=none, contaminated=none, duplicates={})
 
 
 def test_more_rules_than_bits_are_refused() -> None:
     none = np.zeros(1, dtype=bool)
     rules = {f"rule_{number}": none for number in range(64)}
-    with pytest.raises(PolicyError, match="64 rules: at most 58"):
-        decide(before={}, rules=rules, near_held_out=none, duplicates={})
+    with pytest.raises(PolicyError, match="64 rules: at most 57"):
+        decide(before={}, rules=rules, near_held_out=none, contaminated=none, duplicates={})
 
 
 def test_the_last_bit_works() -> None:

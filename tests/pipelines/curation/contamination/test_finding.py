@@ -150,7 +150,8 @@ def test_vectors_of_one_family_are_compared_where_it_is_named(layout, packed, tr
     assert near[0]["similarity"] == pytest.approx(1, abs=1e-3)
 
 
-def test_a_stored_view_is_checked_against_what_was_declared_after_it(layout, packed, viewed, training, sets):
+@pytest.mark.usefixtures("sets")
+def test_a_stored_view_is_checked_against_what_was_declared_after_it(layout, packed, viewed, training):
     view = viewed("train", packed("training", training))
     assert check_contamination(view) == []
     declare(layout, "asked")
@@ -173,16 +174,17 @@ def test_declarations_last_and_can_be_taken_back(layout, sets):
     assert [one.view for one in evaluation_sets_for(layout, "other", ["asked"])] == ["asked"]
 
 
-def test_what_cannot_be_declared_is_refused(layout, sets):
+@pytest.mark.usefixtures("sets")
+def test_what_cannot_be_declared_is_refused(layout):
     with pytest.raises(PolicyError, match="0 stored views are meant"):
         declare(layout, "nothing")
     with pytest.raises(PolicyError, match="split 'test': there is none"):
         declare(layout, "asked", splits=["test"])
-    with pytest.raises(PolicyError, match="not declared. Declared: none"):
+    with pytest.raises(PolicyError, match=r"not declared\. Declared: none"):
         undeclare(layout, "asked")
     declare(layout, "asked")
     storage.remove(f"{layout.root}/views/asked")
-    with pytest.raises(PolicyError, match="take the declaration back with: .* --undeclare asked/"):
+    with pytest.raises(PolicyError, match=r"take the declaration back with: .* --undeclare asked/"):
         evaluation_sets_for(layout, "other")[0].open(layout)
 
 
@@ -205,3 +207,14 @@ def test_settings_are_read_from_json():
     assert read_thresholds({"max_distance": None, "modalities": ["image"]}) == Thresholds(
         max_distance=None, modalities=("image",)
     )
+
+
+def test_a_view_that_is_curated_after_the_declaration_drops_what_is_asked(layout, packed, viewed, training, sets):
+    snapshot = packed("training", training)
+    before = viewed("train", snapshot)
+    declare(layout, "asked")
+    after = viewed("train", snapshot)
+    assert before.digest != after.digest
+    assert after.manifest["dropped_by_fault"]["contaminated"] == 5
+    assert check_contamination(after) == []
+    assert viewed("asked", type(snapshot)(corpus="evaluation", snapshot="one")).digest == sets[0].digest
