@@ -68,7 +68,7 @@ class TextConfig(TowerConfig):
     """The text tower: open_clip's causal Transformer."""
 
     tokenizer: str = "bpe"
-    """bpe | unigram: learnt from the view; open_clip: CLIP's own; a tokenizer.json or SentencePiece .model."""
+    """bpe: learnt from the view; open_clip: CLIP's own; a tokenizer.json or SentencePiece .model."""
     vocab_size: int = 2048
     """With the two or three ids that every sequence needs; the last is the end of a text."""
     context_length: int = 24

@@ -16,11 +16,11 @@ MAX_BYTES = 64 << 20
 def read_sentencepiece(path: Path) -> Tokenizer:
     """Of a unigram model (T5, XLM-R, mT5, SigLIP); RecipeError for another kind or another file."""
     # The message types as transformers ships them, so that the sentencepiece library is not needed.
-    from transformers.convert_slow_tokenizer import import_protobuf
+    from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
     if path.stat().st_size > MAX_BYTES:
         raise RecipeError(f"{path}: larger than {MAX_BYTES >> 20} MB, no tokenizer is. Name a SentencePiece .model.")
-    model: Any = import_protobuf().ModelProto()
+    model: Any = ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
     except DecodeError as error:

@@ -18,16 +18,12 @@ from mmmodels.towers.sentencepiece import read_sentencepiece
 
 # Shapes: B batch, L tokens.
 PAD, START = 0, 1
-LEARNT = ("bpe", "unigram")
-_SPECIAL = ("<pad>", "<start>")
-_BYTE_SPACE = "\u0120"
-"""A space, as byte-level tokenizers write it."""
 
 
 def make_tokenizer(texts: Iterable[str], *, config: TextConfig) -> Tokenizer:
     """The tokenizer that the configuration names; `texts` are what a learnt one may see."""
-    if config.tokenizer in LEARNT:
-        return train_tokenizer(texts, vocab_size=config.vocab_size, kind=config.tokenizer)
+    if config.tokenizer == "bpe":
+        return train_tokenizer(texts, vocab_size=config.vocab_size)
     tokenizer = clip_tokenizer() if config.tokenizer == "open_clip" else _from_file(Path(config.tokenizer))
     # CLIP's vocabulary holds its start and end already.
     needed = tokenizer.get_vocab_size() + (0 if config.tokenizer == "open_clip" else 2)
@@ -39,45 +35,25 @@ def make_tokenizer(texts: Iterable[str], *, config: TextConfig) -> Tokenizer:
     return tokenizer
 
 
-def train_tokenizer(texts: Iterable[str], *, vocab_size: int, kind: str = "bpe") -> Tokenizer:
-    """A byte-level BPE or unigram model (Kudo 2018) of at most `vocab_size` - 1 entries.
+def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> Tokenizer:
+    """A byte-level BPE of at most `vocab_size` - 1 entries: any text of any script has a tokenisation.
 
-    Any text of any script has a tokenisation. The end token is not part of the vocabulary: it is the highest id.
+    Unigram models are read, never learnt: the library's trainer sums in another order at every run.
     """
-    tokenizer, trainer = _unigram(vocab_size - 1) if kind == "unigram" else _bpe(vocab_size - 1)
+    tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        # The end token is not part of the vocabulary: it must be the highest id for the tower's pooling.
+        vocab_size=vocab_size - 1,
+        special_tokens=["<pad>", "<start>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     # Sorted and unique: the merges must not depend on the order or the number of workers.
     tokenizer.train_from_iterator(sorted(set(texts)), trainer)
     return tokenizer
-
-
-def _bpe(vocab_size: int) -> tuple[Tokenizer, trainers.Trainer]:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    return tokenizer, trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(_SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-
-
-def _unigram(vocab_size: int) -> tuple[Tokenizer, trainers.Trainer]:
-    """Words are parted at spaces alone, as SentencePiece does; its trainer wants a piece for what it does not know."""
-    tokenizer = Tokenizer(models.Unigram())
-    parts = [
-        pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
-        pre_tokenizers.Split(_BYTE_SPACE, "merged_with_next"),
-    ]
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
-    return tokenizer, trainers.UnigramTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(_SPECIAL),
-        unk_token=_SPECIAL[0],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
 
 
 @cache
@@ -102,7 +78,7 @@ def clip_tokenizer() -> Tokenizer:
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str], *, config: TextConfig) -> Tensor:
     """int64 (B, context_length): start, tokens, end, padding; long texts keep their head and the end token."""
     end = config.vocab_size - 1
-    start = START if config.tokenizer in LEARNT else end - 1
+    start = START if config.tokenizer == "bpe" else end - 1
     if config.tokenizer == "open_clip":
         texts = [_cleaned(text) for text in texts]
     ids_BL = torch.full((len(texts), config.context_length), PAD, dtype=torch.int64)
@@ -122,7 +98,7 @@ def _cleaned(text: str) -> str:
 def _from_file(path: Path) -> Tokenizer:
     if not path.is_file():
         raise RecipeError(
-            f"model.text.tokenizer={path}: neither bpe, unigram or open_clip nor a file. Name a tokenizer.json or a "
+            f"model.text.tokenizer={path}: neither bpe nor open_clip nor a file. Name a tokenizer.json or a "
             "SentencePiece .model."
         )
     if path.suffix == ".model":
