@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +62,14 @@ class DeferredEncoder:
 def bundle_encoder(bundle: str, *, name: str = "", device: str = "auto", precision: str = "auto") -> DeferredEncoder:
     """The aligner in a local bundle; reads two small files."""
     digest = str(read_json(f"{bundle}/provenance.json")["model_digest"])
-    config: Mapping[str, dict[str, dict[str, int]]] = read_json(f"{bundle}/config.json")  # type: ignore[assignment]
-    embed_dim = int(config["recipe"]["model"]["embed_dim"])
+    config: Mapping[str, dict[str, dict[str, Any]]] = read_json(f"{bundle}/config.json")  # type: ignore[assignment]
+    model = config["recipe"]["model"]
     return DeferredEncoder(
         kind="aligner",
         location=bundle,
         digest=digest,
-        embed_dim=embed_dim,
+        embed_dim=int(model["embed_dim"]),
+        modalities=frozenset(map(Modality, model["modalities"])),
         name=name,
         device=device,
         precision=precision,
