@@ -174,7 +174,8 @@ def _is_in(samples: pa.Table, uids: Iterable[str | None]) -> Mask:
 def _memberships(samples: pa.Table, found: pa.Table) -> Mapping[str, Membership]:
     return {
         fault: _membership(samples, found.filter(pc.field("kind") == kind))
-        for fault, kind in (("duplicate", "exact"), ("near_duplicate", "near"))
+        for kind, fault in duplicates.FAULTS.items()
+        if kind in ("exact", "near_image")
     }
 
 

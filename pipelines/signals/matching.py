@@ -13,9 +13,10 @@ SAME_PICTURE_BITS = 6
 """`phash_distance` up to which two pictures may be one."""
 SAME_COLOURS = 3.5
 """`colour_difference` up to which they are: of 255 levels."""
+MAX_SHIFT_WORDS = 16
+"""A quarter of a second: what codecs pad and editors trim."""
 
 _GAINS = (0.7, 1.4)
-_MAX_SHIFT_WORDS = 16  # a quarter of a second: what codecs pad and editors trim
 _MIN_OVERLAP = 0.75
 _MIN_WORDS = 4
 _PARTS, _MIN_PART_WORDS = 3, 4
@@ -87,7 +88,45 @@ def audio_similarities(query: Words, library: Sequence[Words]) -> NDArray[np.flo
     return found
 
 
-def _least_overlap(lengths: NDArray[np.int64], length: int) -> NDArray[np.float64]:
+def shifted_similarities(
+    words: Bits,
+    starts: NDArray[np.int64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    shift: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Correlation of two clips where the second is `shift` words later, pair by pair; a quick look before the whole."""
+    mine, theirs = starts[first] + np.maximum(0, -shift), starts[second] + np.maximum(0, shift)
+    overlap = np.maximum(0, np.minimum(starts[first + 1] - mine, starts[second + 1] - theirs))
+    return _agreements(_rows(words, mine, overlap), _rows(words, theirs, overlap), overlap)
+
+
+def paired_similarities(
+    words: Bits, starts: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`audio_similarity` of many pairs at once, pair by pair; clip i is `words[starts[i] : starts[i + 1]]`."""
+    lengths = np.diff(starts)
+    least = _least_overlap(lengths[first], lengths[second])
+    best, shifts = np.zeros(len(first)), np.zeros(len(first), dtype=np.int64)
+    for shift in range(-MAX_SHIFT_WORDS, MAX_SHIFT_WORDS + 1):
+        mine, theirs = starts[first] + max(0, shift), starts[second] + max(0, -shift)
+        overlap = np.maximum(0, np.minimum(starts[first + 1] - mine, starts[second + 1] - theirs))
+        agreement = _agreements(_rows(words, mine, overlap), _rows(words, theirs, overlap), overlap)
+        better = (agreement > best) & (overlap >= least)
+        best[better], shifts[better] = agreement[better], shift
+    for place in np.flatnonzero(best > SAME_AUDIO):
+        ours, others = (words[starts[ends[place]] : starts[ends[place] + 1]] for ends in (first, second))
+        best[place] = min(best[place], _least_alike(ours, others, int(shifts[place])))
+    return best
+
+
+def _rows(words: Bits, begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> Bits:
+    """A row for each stretch of words; what is beyond its length means nothing."""
+    offsets = np.arange(lengths.max(initial=0))
+    return words[np.minimum(begin[:, None] + offsets, max(0, len(words) - 1))]
+
+
+def _least_overlap(lengths: NDArray[np.int64], length: int | NDArray[np.int64]) -> NDArray[np.float64]:
     return np.maximum(_MIN_WORDS, _MIN_OVERLAP * np.maximum(lengths, length))
 
 
@@ -96,7 +135,7 @@ def _compare(ours: Bits, others: list[Bits], lengths: NDArray[np.int64]) -> NDAr
     for row, words in zip(padded, others, strict=True):
         row[: len(words)] = words
     best, shifts = np.zeros(len(others)), np.zeros(len(others), dtype=np.int64)
-    for shift in range(-_MAX_SHIFT_WORDS, _MAX_SHIFT_WORDS + 1):
+    for shift in range(-MAX_SHIFT_WORDS, MAX_SHIFT_WORDS + 1):
         mine, theirs = ours[max(0, shift) :], padded[:, max(0, -shift) :]
         overlap = np.minimum(len(mine), lengths - max(0, -shift))
         width = max(0, min(len(mine), theirs.shape[1]))
@@ -121,8 +160,11 @@ def _least_alike(ours: Bits, theirs: Bits, shift: int) -> float:
 
 
 def _agreements(mine: Bits, theirs: Bits, overlap: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Correlation (phi) of the bits of the words inside the overlap in which either is audible; a row for each."""
-    inside = np.arange(len(mine)) < overlap[:, None]
+    """Correlation (phi) of the bits of the words inside the overlap in which either is audible; a row for each.
+
+    `mine` is one clip, or a row for each too.
+    """
+    inside = np.arange(theirs.shape[1]) < overlap[:, None]
     num_bits = 32 * np.count_nonzero((mine | theirs).astype(bool) & inside, axis=1)
     both, ours, others = (
         np.where(inside, np.bitwise_count(words), 0).sum(axis=1, dtype=np.int64)

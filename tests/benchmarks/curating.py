@@ -1,15 +1,18 @@
 """Judging a measured table: the rules of the default policy, and what the engine adds to every policy."""
 
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.curation.contamination import near_held_out
-from pipelines.curation.duplicates import duplicates_of
+from pipelines.curation.duplicates.kinds import find_kind
+from pipelines.curation.duplicates.settings import Exact, NearImage
+from pipelines.curation.duplicates.workspace import SIDECAR_COLUMNS, Workspace
 from pipelines.curation.evaluating import evaluate
-from pipelines.curation.looks import CELLS
 from pipelines.curation.parsing import Query, parse
 from pipelines.curation.policy import load_policy
 from pipelines.curation.queries import run_sql
@@ -51,20 +54,19 @@ def _judge(query: Query, samples: pa.Table) -> int:
 
 
 def _neighbours(samples: pa.Table) -> int:
-    texts = run_sql("texts", samples=samples)
-    found = duplicates_of(samples, texts, _Unlike())
-    assert len(found), "near images of one group are there to be found"
-    leaks = near_held_out(samples, texts)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        workspace.run("create_samples")
+        place = pa.array(np.zeros(len(samples), dtype=np.int32))
+        records = samples.select(list(SIDECAR_COLUMNS)).append_column("part", place).append_column("shard", place)
+        workspace.add(records, samples.select(["uid", "image_phash"]))
+        for kind in (Exact(), NearImage()):
+            find_kind(workspace, kind)
+        assert workspace.table("counts")["num_components"][0].as_py(), "near images of one group are there to be found"
+        workspace.close()
+    leaks = near_held_out(samples, run_sql("texts", samples=samples))
     assert len(leaks), "so are pictures of other things that look like held-out ones"
     return len(samples)
-
-
-class _Unlike:
-    """No two pictures look the same, and none has to be there to be opened."""
-
-    def colours(self, image_sha256: Sequence[str]) -> NDArray[np.int16]:
-        colours = 16 * np.arange(len(image_sha256), dtype=np.int16)
-        return np.broadcast_to(colours[:, None, None, None], (len(colours), CELLS, CELLS, 3))
 
 
 def measured_table(num_rows: int) -> pa.Table:

@@ -1,51 +1,23 @@
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from pipelines.curation.duplicates import NEAR_DISTANCE, VARIANT_DISTANCE, duplicates_of
-from pipelines.curation.looks import CELLS
-from pipelines.curation.queries import run_sql
+from pipelines.curation.duplicates.images import VARIANT_DISTANCE
+from pipelines.curation.duplicates.settings import Exact, NearImage
+from tests.pipelines.curation.duplicates.pools import find_in
 
-SCHEMA = pa.schema(
-    [
-        ("uid", pa.string()),
-        ("group", pa.string()),
-        ("split", pa.string()),
-        ("image_sha256", pa.string()),
-        ("audio_sha256", pa.string()),
-        ("language", pa.string()),
-        ("caption", pa.string()),
-        ("texts", pa.map_(pa.string(), pa.string())),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("image_phash", pa.uint64()),
-    ]
-)
+NEAR_DISTANCE = NearImage().max_distance
+BLUE, RED = [0, 0, 200] * 64, [200, 0, 0] * 64
 FAR = 0x0F0F_F0F0_3C3C_A5A5
-
-
-class PaintedLooks:
-    """A picture whose digest ends in `-red` is red, every other one is blue."""
-
-    def colours(self, image_sha256: Sequence[str]) -> NDArray[np.int16]:
-        grids = np.zeros((len(image_sha256), CELLS, CELLS, 3), dtype=np.int16)
-        grids[..., 2] = 200
-        for row, image in enumerate(image_sha256):
-            if image.endswith("-red"):
-                grids[row] = (200, 0, 0)
-        return grids
 
 
 def sample(uid: str, **given: Any) -> dict[str, Any]:
     row = {
         "uid": uid, "group": uid, "split": "train", "image_sha256": f"image {uid}", "audio_sha256": f"clip {uid}",
-        "language": "en", "caption": f"caption {uid}", "width": 64, "height": 64, "image_phash": 0, **given,
+        "language": "en", "caption": f"caption {uid}", "width": 64, "height": 64, "image_phash": 0,
+        "image_colours": BLUE, **given,
     }  # fmt: skip
     texts = row.setdefault("texts", {row["language"]: row["caption"]} if row["caption"] else {})
     return {**row, "texts": list(texts.items())}
@@ -56,22 +28,20 @@ def flipped(num_bits: int) -> int:
 
 
 def find(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    samples = pa.Table.from_pylist(list(rows), schema=SCHEMA)
-    texts = run_sql("texts", samples=samples)
-    return duplicates_of(samples, texts, PaintedLooks()).to_pylist()
+    return find_in(rows, Exact(), NearImage())
 
 
-def near(*rows: dict[str, Any]) -> dict[str, int]:
+def near(*rows: dict[str, Any], kind: NearImage | None = None) -> dict[str, int]:
     """Uid -> rank of every sample in a component of near images."""
-    return {row["uid"]: row["rank"] for row in find(*rows) if row["kind"] == "near"}
+    return {row["uid"]: row["rank"] for row in find_in(rows, kind or NearImage())}
 
 
 def test_equal_image_clip_language_and_caption_are_exact_duplicates_and_the_smallest_uid_is_best() -> None:
     same = {"image_sha256": "i", "audio_sha256": "c", "caption": "a cat"}
     found = [row for row in find(sample("b", **same), sample("a", **same), sample("c")) if row["kind"] == "exact"]
     assert found == [
-        {"uid": "a", "kind": "exact", "component": "a", "rank": 0, "is_best": True},
-        {"uid": "b", "kind": "exact", "component": "a", "rank": 1, "is_best": False},
+        {"uid": "a", "kind": "exact", "component": "a", "rank": 0, "similarity": None},
+        {"uid": "b", "kind": "exact", "component": "a", "rank": 1, "similarity": None},
     ]
 
 
@@ -142,7 +112,7 @@ def test_across_groups_an_equal_caption_makes_near_images_one_thing() -> None:
 
 def test_across_groups_and_without_words_the_pixels_decide() -> None:
     silent = {"caption": None, "texts": {}}
-    blue, also, red = sample("a", **silent), sample("b", **silent), sample("c", image_sha256="x-red", **silent)
+    blue, also, red = sample("a", **silent), sample("b", **silent), sample("c", image_colours=RED, **silent)
     assert near(blue, also, red) == {"a": 0, "b": 1}
     assert near(blue, sample("d", image_phash=1, **silent)) == {}
 
@@ -180,4 +150,4 @@ def test_the_order_of_samples_does_not_matter(random: Any) -> None:
     expected = find(*rows)
     random.shuffle(rows)
     assert find(*rows) == expected
-    assert {row["kind"] for row in expected} == {"exact", "near"}
+    assert {row["kind"] for row in expected} == {"exact", "near_image"}

@@ -1,0 +1,2 @@
+-- Perceptual hashes of the images, in their order.
+select image_phash from images order by position
