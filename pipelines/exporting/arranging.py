@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.curation.splits import Split
 from pipelines.errors import ShardError
-from pipelines.exporting.surveying import Found, names_of
+from pipelines.exporting.members import names_of
+from pipelines.exporting.surveying import Found
 from pipelines.samples import Modality, Snapshot
 from pipelines.shards.planning import Limits
 

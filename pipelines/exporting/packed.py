@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from pipelines.errors import ShardError
-from pipelines.exporting.selecting import Selection, absolute, uids_of
+from pipelines.exporting.kept import uids_of
+from pipelines.exporting.selecting import Selection, absolute
 from pipelines.shards.reading import read_sidecar
 from pipelines.shards.sidecar import MEMBERS, SUCCESS
 from pipelines.shards.snapshots import read_stats

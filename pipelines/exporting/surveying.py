@@ -1,7 +1,7 @@
 """Where the chosen samples lie, as the sidecars say; no tar is opened."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +9,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.errors import ShardError
-from pipelines.exporting.selecting import NO_SPLIT, Kept, Selection, uids_of
+from pipelines.exporting.kept import NO_SPLIT, Kept, uids_of
+from pipelines.exporting.members import members_of, modalities_of
 from pipelines.layout import Layout
 from pipelines.parallel import map_shards
-from pipelines.samples import Modality, Snapshot
-from pipelines.shards.places import COLUMNS, places_of
+from pipelines.samples import Snapshot
+from pipelines.shards.places import COLUMNS
 from pipelines.shards.reading import read_sidecar
-from pipelines.shards.sidecar import MEMBERS, SUCCESS
-from pipelines.shards.tar import BLOCK_BYTES
+from pipelines.shards.sidecar import SUCCESS
 
+if TYPE_CHECKING:
+    from pipelines.exporting.selecting import Selection  # a worker that looks up samples needs no curation
+
+_SHARDS_ALONE = 100
+"""So many sidecars are read before a process would have started."""
 _FAR = np.iinfo(np.int64).max
 
 
@@ -43,7 +48,7 @@ class Found:
         return len(self.row)
 
 
-def survey(selection: Selection, *, only: tuple[str, ...] = (), num_workers: int) -> Found:
+def survey(selection: "Selection", *, only: tuple[str, ...] = (), num_workers: int) -> Found:
     """All samples of a selection, as if they had no members but those of the modalities in `only`.
 
     `ShardError` where a shard does not hold what the view keeps of it.
@@ -60,6 +65,7 @@ def survey(selection: Selection, *, only: tuple[str, ...] = (), num_workers: int
         for source, (part, shard) in enumerate(selection.shards())
     ]
     tasks = [task for task in tasks if task.kept is None or len(task.kept)]
+    num_workers = num_workers if len(tasks) > _SHARDS_ALONE else 1
     found = map_shards(_survey_shard, tasks, num_workers=num_workers, what=f"look up {selection.target}")
     return Found(**{name: np.concatenate([getattr(one, name) for one in found]) for name in Found.__slots__})
 
@@ -93,7 +99,7 @@ def _survey_shard(task: _Task) -> Found:
         source=np.full(len(row), task.source, np.int32),
         row=row[order],
         num_bytes=sizes.sum(axis=1)[order],
-        parts=_parts(sizes)[order],
+        parts=modalities_of(sizes)[order],
         draw=np.frombuffer(uids.tobytes(), ">u8").reshape(-1, 2)[:, 1].astype(np.uint64)[order],
         split=split[order],
         weight=weight[order],
@@ -111,25 +117,3 @@ def _positions(task: _Task, kept: Kept, uids: NDArray[np.void]) -> tuple[NDArray
         )
     chosen = np.array(pairs, np.int64).reshape(-1, 2)
     return chosen[:, 0], chosen[:, 1]
-
-
-def members_of(samples: pa.Table, only: Sequence[str] = ()) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(where the header of each member begins, its bytes with header and filling) of some rows of a sidecar, (n, 4) in
-    the order of MEMBERS; no bytes where a sample has no such member, or it is of none of the modalities in `only`."""
-    places = places_of(samples)
-    asked = [not only or member in (*only, "json") for member in MEMBERS]
-    sizes = BLOCK_BYTES + places.sizes + -places.sizes % BLOCK_BYTES
-    return places.offsets - BLOCK_BYTES, np.where((places.offsets >= 0) & asked, sizes, 0)
-
-
-def _parts(sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Bits in the order of `Modality`."""
-    bits = np.zeros(len(sizes), np.uint8)
-    for bit, part in enumerate(Modality):
-        bits |= (sizes[:, MEMBERS.index(part)] > 0).astype(np.uint8) << np.uint8(bit)
-    return bits
-
-
-def names_of(parts: int) -> tuple[str, ...]:
-    """The modalities that bits stand for."""
-    return tuple(str(part) for bit, part in enumerate(Modality) if parts >> bit & 1)

@@ -24,6 +24,9 @@ LOAD_DECODED = "decode images from 128 px PNG, batches of 256 (64 px)"
 STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
 STEP_LONG = "step, image + text, batch 64, fp32, captions of 24 tokens"
 STEP_CUDA = "step, image + text, batch 512, bf16, captions of 4-12 tokens"
+EXPORT_ALL = "copy all samples of a view into new shards"
+EXPORT_HALF = "copy every second sample into new shards"
+EXPORT_CACHED = "copy all samples, against cp without a sync"
 JUDGE_RULES = "judge rows by the default policy, faults as bits"
 JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
 
@@ -44,6 +47,7 @@ STAGES = {
     "loading": (LOAD_CACHED, LOAD_DECODED),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
+    "exporting": (EXPORT_ALL, EXPORT_HALF, EXPORT_CACHED),
 }
 """Stage (a module with `rows`) -> its rows, in order."""
 CUDA_ONLY = frozenset({STEP_CUDA})

@@ -10,7 +10,8 @@ import numpy as np
 from pipelines.curation.splits import Split
 from pipelines.exporting.arranging import Arrangement
 from pipelines.exporting.handing import Handing
-from pipelines.exporting.selecting import Kept, Selection, whole_snapshot
+from pipelines.exporting.kept import Kept
+from pipelines.exporting.selecting import Selection, whole_snapshot
 from pipelines.samples import digest_of
 from pipelines.shards.planning import Limits
 from pipelines.shards.reading import read_sidecars
