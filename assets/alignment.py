@@ -6,13 +6,15 @@ A group of its own: in the groups of signals and curation these two would make t
 import dagster as dg
 
 from assets import upstream
-from assets.curation import PolicyConfig, curated_view, duplicates, no_leakage_in, view_of
+from assets.curation import curated, curated_view, duplicates
 from assets.measured import distributions
 from assets.metadata import DATA_ENGINEERING, column_schema, headline
 from assets.partitions import SNAPSHOTS
 from assets.registry import champion_aligner
 from assets.resources import Compute, CorpusStore
 from assets.signals import signals
+from assets.view_checks import checks_of
+from assets.viewing import PolicyConfig
 from mmmodels.alignment.scoring import trained_on
 from mmmodels.encoders.deferred import bundle_encoder
 from mmmodels.scoring.finding import spread
@@ -87,7 +89,7 @@ def aligned_view(
 ) -> dg.MaterializeResult[None]:
     """What is kept once it is known how well the parts of a sample fit each other: the view of the next training."""
     family = upstream.latest(context, alignment_signals)["family"]
-    return view_of(corpora.layout, upstream.snapshot(context), config, alignment=family)
+    return curated(context, corpora, config, alignment=family)
 
 
-aligned_view_has_no_leakage = no_leakage_in(aligned_view)
+CHECKS = checks_of(aligned_view)

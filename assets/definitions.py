@@ -7,9 +7,10 @@ import dagster as dg
 from assets import alignment, curation, evaluation, registry, shards, signals, sources, training
 from assets.home import Home, quieten
 from assets.jobs import JOBS
+from assets.requirements import Requirements
 from assets.resources import Compute, CorpusStore, Gate, Mlflow
 from assets.schedules import SCHEDULES
-from assets.sensors import champion_moved
+from assets.sensors import champion_moved, views_declared
 from assets.terminal import terminal
 
 home = Home.of(os.environ)
@@ -22,12 +23,13 @@ defs = dg.Definitions(
     ),
     jobs=JOBS,
     schedules=SCHEDULES,
-    sensors=[champion_moved],
+    sensors=[champion_moved, views_declared],
     resources={
         "corpora": CorpusStore(
             root=os.environ.get("TRIVIUM_ROOT") or str(home.root),
             cache=str(home.cache),
             user_catalog=str(home.catalog),
+            user_views=str(home.views),
         ),
         "mlflow": Mlflow(
             tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri,
@@ -35,6 +37,7 @@ defs = dg.Definitions(
             ui_url=os.environ.get("TRIVIUM_MLFLOW_UI") or "http://127.0.0.1:5000",
         ),
         "gate": Gate(),
+        "requirements": Requirements(),
         "compute": Compute(
             num_workers=int(os.environ.get("TRIVIUM_WORKERS") or os.cpu_count() or 1),
             num_training_workers=int(os.environ.get("TRIVIUM_TRAINING_WORKERS") or 2),

@@ -64,6 +64,11 @@ class Home:
         return self.path / "corpora.toml"
 
     @property
+    def views(self) -> Path:
+        """Views that engineers declare, one partition of `declared_view` each; see `declared.py`."""
+        return self.path / "views.toml"
+
+    @property
     def services(self) -> Path:
         """Addresses and process ids of what `make ui` started."""
         return self.path / "services.json"

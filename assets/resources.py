@@ -24,10 +24,16 @@ class CorpusStore(dg.ConfigurableResource[None]):
     """A local folder for what sources download and unpack."""
     user_catalog: str = ""
     """A TOML file like the bundled catalog, with the folders that were named on the command line."""
+    user_views: str = ""
+    """A TOML file with the views that engineers declare: see `declared.py`."""
 
     @property
     def layout(self) -> Layout:
         return Layout(self.root)
+
+    @property
+    def views_file(self) -> Path:
+        return Path(self.user_views or "views.toml")
 
     def catalog(self) -> dict[str, Corpus]:
         """Bundled corpora and the user's; a bundled name means the bundled corpus."""

@@ -1,4 +1,4 @@
-"""What happens outside and has to be noticed: somebody moves an alias in MLflow."""
+"""What happens outside and has to be noticed: an alias is moved in MLflow, a view is declared in a file."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from assets.jobs import rescoring
-from assets.partitions import SNAPSHOTS, snapshot_of
+from assets.declared import load_declared
+from assets.partitions import SNAPSHOTS, VIEWS, snapshot_of
 from assets.resources import CorpusStore, Mlflow
 from mmmodels.registry.promotion import CHAMPION
 
@@ -48,3 +49,17 @@ def _requests(
                 run_key=f"{look}: {key} {name} {before[name]}->{now[name]}",
                 tags={"trivium/champion": f"{name} version {now[name]}"},
             )
+
+
+@dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+def views_declared(context: dg.SensorEvaluationContext, corpora: CorpusStore) -> dg.SensorResult:
+    """Makes the partitions of `declared_view` those that `views.toml` declares; what was materialized stays stored."""
+    wanted = set(load_declared(corpora.views_file))
+    there = set(context.instance.get_dynamic_partitions(str(VIEWS.name)))
+    added, removed = sorted(wanted - there), sorted(there - wanted)
+    requests = [
+        *([VIEWS.build_add_request(added)] if added else []),
+        *([VIEWS.build_delete_request(removed)] if removed else []),
+    ]
+    reason = None if requests else f"{corpora.views_file}: {len(wanted)} views, all of them are known"
+    return dg.SensorResult(dynamic_partitions_requests=requests, skip_reason=reason)

@@ -9,7 +9,7 @@ OVERRIDES = {"aligner": "overrides", "classifier": "overrides", "curated_view": 
 """Asset -> the field of its config that holds named values: a recipe's settings, a policy's parameters."""
 CONFIGS = ("shards",)
 """Assets whose config has fields of its own."""
-RESOURCES = ("gate", "compute")
+RESOURCES = ("gate", "compute", "requirements")
 
 
 def run_config_of(settings: Sequence[str]) -> dict[str, Any]:

@@ -7,9 +7,7 @@ from html import escape
 
 import pyarrow as pa
 
-from pipelines import storage
-from pipelines.curation.parsing import Query, parse
-from pipelines.curation.policy import Policy, parse_policy
+from pipelines.curation.parsing import Query
 from pipelines.curation.views import View
 from pipelines.curation.withdrawing import withdrawn
 from pipelines.reporting.charts import histogram
@@ -20,6 +18,7 @@ from pipelines.reporting.gallery import Gallery
 from pipelines.reporting.head import head, over
 from pipelines.reporting.measured import Distribution, Measured
 from pipelines.reporting.page import contents, page, section
+from pipelines.reporting.policies import policy_of, query_of
 from pipelines.reporting.provenance import inputs_section, policy_section
 
 MAX_PAGE_BYTES = 8_000_000
@@ -55,7 +54,7 @@ def _drawn(view: View, parts: list[Part], *, media_bytes: int) -> str:
 
 def _parts(view: View) -> Iterator[Part]:
     """What is read is read here, once; what is drawn twice costs no more than its words."""
-    funnel, query = view.funnel(), _query(view)
+    funnel, query = view.funnel(), query_of(view)
     hidden = withdrawn(view.layout, view.snapshots).select(["uid"])
     yield _words("Rules", HOW_TO_READ, rules_table(funnel))
     chosen = "Chosen by uid, so at random, and the same ones each time."
@@ -66,7 +65,7 @@ def _parts(view: View) -> Iterator[Part]:
         _histograms(view, query),
     )
     yield _words("Composition", "What the pool is made of, and how much of it is kept.", composition(funnel))
-    yield _words("Policy", escape(query.policy.description), policy_section(query.policy, _policy(view)))
+    yield _words("Policy", escape(query.policy.description), policy_section(query.policy, policy_of(view)))
     inputs = inputs_section(view.manifest["inputs"])
     yield _words("Inputs", "Equal inputs give the same view, with the same digest.", inputs)
 
@@ -95,14 +94,3 @@ def _histogram(one: Distribution, query: Query) -> str:
     limits = {param: query.policy.params[param] for param in query.thresholds.get(one.name, [])}
     numbers = {name: float(limit) for name, limit in limits.items() if isinstance(limit, int | float)}
     return histogram(one.kept, one.dropped, title=one.name, thresholds=numbers, note=one.told, is_whole=one.is_whole)
-
-
-def _query(view: View) -> Query:
-    params = storage.read_json(f"{view.uri}/params.json")
-    return parse(_policy(view).with_params(params))
-
-
-def _policy(view: View) -> Policy:
-    """As it stands in its file, with its defaults."""
-    sql = storage.read_bytes(f"{view.uri}/policy.sql").decode()
-    return parse_policy(view.manifest["policy"]["name"], sql)

@@ -64,10 +64,17 @@ def compare(before: Sketch, after: Sketch) -> tuple[float, float]:
     """(population stability index, what it stays under by chance) of two distributions with values."""
     edges = bin_edges(before)
     index = stability_index(before.count_between(edges), after.count_between(edges))
-    # Yurdakul 2018: of two draws of n and m from one population, index / (1/n + 1/m) is chi-squared with bins - 1.
-    spread = 1 / before.num_values + 1 / after.num_values
-    quantile = 2 * gammaincinv(len(edges) / 2, _CHANCE) if edges else 0.0  # of chi-squared
-    return index, float(quantile) * spread
+    return index, by_chance(len(edges) + 1, before.num_values, after.num_values)
+
+
+def by_chance(num_bins: int, num_before: int, num_after: int) -> float:
+    """What the index of two random draws of one population stays under, 999 times in 1,000.
+
+    Yurdakul 2018: of draws of n and m values, index / (1/n + 1/m) is chi-squared with bins - 1 degrees of freedom.
+    """
+    if num_bins < 2 or not (num_before and num_after):
+        return 0.0
+    return float(2 * gammaincinv((num_bins - 1) / 2, _CHANCE)) * (1 / num_before + 1 / num_after)
 
 
 def bin_edges(before: Sketch) -> list[float]:
