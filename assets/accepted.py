@@ -7,7 +7,7 @@ from pipelines.layout import Layout
 
 
 def accepted_view(layout: Layout, asset: str, line: str) -> View | None:
-    """Of an asset and a line of its partitions (a corpus, or a declared view); None where none is, or is stored still."""
+    """Of an asset and a line of its partitions (a corpus, or a declared view); None where none is stored."""
     uri = _uri(layout, asset, line)
     if not storage.exists(uri):
         return None

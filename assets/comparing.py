@@ -31,7 +31,7 @@ def since_last(context: dg.AssetExecutionContext, view: View) -> dict[str, Any]:
         for cause, number in list(found.by(change, "cause").items())[:_MAX_ROWS]
     ]
     return {
-        "since_last": f"{found.num_added:,} added, {found.num_removed:,} removed, {found.num_kept_by_both:,} kept by both",
+        "since_last": f"{found.num_added:,} added, {found.num_removed:,} removed, {found.num_kept_by_both:,} in both",
         "changes": table(["change", "because of", "samples"], rows),
         "num_added": found.num_added,
         "num_removed": found.num_removed,

@@ -1,14 +1,14 @@
 """Views that engineers declare in `$TRIVIUM_HOME/views.toml`, each a partition of the asset `declared_view`:
 
-    [photos]                                    # the view's name
-    corpora = ["openmoji", "stamps/2022.06.04"]  # the newest snapshot, or a fixed one; at most one of a corpus
-    policy = "default"                          # a bundled policy, or a SQL file beside this one
-    params = { min_image_pixels = 64 }
-    purpose = "training"                        # or "evaluation": nothing may then be trained on its samples
+[photos]                                    # the view's name
+corpora = ["openmoji", "stamps/2022.06.04"]  # the newest snapshot, or a fixed one; at most one of a corpus
+policy = "default"                          # a bundled policy, or a SQL file beside this one
+params = { min_image_pixels = 64 }
+purpose = "training"                        # or "evaluation": nothing may then be trained on its samples
 
-    [photos.requirements]                       # of its checks; see `Requirements`
-    min_training_samples = 10000
-    allowed_licenses = ["CC0-1.0", "CC-BY-4.0"]
+[photos.requirements]                       # of its checks; see `Requirements`
+min_training_samples = 10000
+allowed_licenses = ["CC0-1.0", "CC-BY-4.0"]
 """
 
 import difflib
@@ -98,8 +98,8 @@ def _snapshot(layout: Layout, view: str, wanted: str) -> Snapshot:
     if not found:
         known: Sequence[object] = there or storage.names(layout.corpora())
         raise PolicyError(
-            f"view {view}: {wanted} was never packed under {layout.root}. There: {', '.join(map(str, known)) or 'none'}."
-            f" Materialize the shards of {corpus} first, or name another in the declaration."
+            f"view {view}: {wanted} is not packed under {layout.root}. There: {', '.join(map(str, known)) or 'none'}. "
+            f"Materialize the shards of {corpus} first, or name another in the declaration."
         )
     return max(found, key=lambda one: (_planned_at(layout, one), one.snapshot))
 

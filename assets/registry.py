@@ -5,13 +5,14 @@ from pathlib import Path
 import dagster as dg
 
 from assets import upstream
-from assets.curation import curated_view, stored_view
+from assets.curation import curated_view
 from assets.evaluation import aligner_report, classifier_report, evaluated
 from assets.markdown import table
 from assets.metadata import ML_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore, Gate, Mlflow
 from assets.training import aligner, classifier, links
+from assets.view_checks import stored_view
 from mmmodels.evaluation.reports import evaluate_aligner
 from mmmodels.registry.export import Kind, fetch_bundle, log_bundle
 from mmmodels.registry.gate import Verdict, judge, read_evidence

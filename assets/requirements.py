@@ -1,4 +1,4 @@
-"""What a view must be before something is trained on it: the judgements of its blocking checks, without Dagster's run."""
+"""What a view must be before something is trained on it, and what its checks say where it is not."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,14 +27,14 @@ class Requirements(dg.ConfigurableResource[None]):
     min_evaluation_samples: int = Field(
         default=10, description="Kept samples of held-out concepts; of an evaluation view, all kept samples."
     )
-    max_unmeasured_share: float = Field(default=0.0, description="Of all samples, dropped because nobody measured them.")
+    max_unmeasured_share: float = Field(default=0.0, description="Of all samples, dropped as not measured.")
     min_licensed_share: float = Field(
         default=0.0, description="Of the kept samples, with a licence that is known; of a declared view 1 by default."
     )
     allowed_licenses: list[str] = Field(default=[], description="No kept sample may have another; empty: any may be.")
     max_stability_index: float = Field(
         default=0.25,
-        description="Population stability index against the view that passed last; above 0.25 it is another population. "
+        description="Population stability index against the view that passed last; above 0.25 it is another one. "
         "What chance alone explains never counts.",
     )
 
@@ -56,10 +56,11 @@ def measured(made: Mapping[str, Any], wanted: Requirements) -> dg.AssetCheckResu
     missing, of = made["num_dropped_by_fault"].get("not_measured", 0), made["num_samples"]
     passed = missing <= wanted.max_unmeasured_share * of
     todo = (
-        f"{missing:,} of {of:,} samples ({share(missing, of)}) were dropped because nobody measured what the policy asks; "
-        f"at most {wanted.max_unmeasured_share:.1%} may be. Materialize the signals of the snapshot, then this view again."
+        f"{missing:,} of {of:,} samples ({share(missing, of)}) were dropped because nobody measured what the policy "
+        f"asks; at most {wanted.max_unmeasured_share:.1%} may be. Materialize the signals of the snapshot, then this "
+        "view again."
     )
-    said = f"{of:,} samples, {of - missing:,} of them measured." if missing else f"{of:,} samples, all of them measured."
+    said = f"{of - missing:,} of {of:,} samples are measured."
     return dg.AssetCheckResult(
         passed=passed, description=said if passed else todo, metadata={"num_not_measured": missing, "num_samples": of}
     )
@@ -72,8 +73,8 @@ def clean(hits: Sequence[Hit]) -> dg.AssetCheckResult:
     samples = len({hit.uid for hit in hits})
     sets = sorted({f"{hit.evaluation_view}/{hit.evaluation_digest[:12]}" for hit in hits})
     todo = (
-        f"{samples:,} kept samples are, or nearly are, samples of {', '.join(sets)}. Materialize the view again: what is "
-        "declared by now is dropped as contaminated."
+        f"{samples:,} kept samples are, or nearly are, samples of {', '.join(sets)}. Materialize the view again: what "
+        "is declared by now is dropped as contaminated."
     )
     return dg.AssetCheckResult(
         passed=not hits,
@@ -107,10 +108,13 @@ def licensed(by_license: Mapping[str, int], wanted: Requirements) -> dg.AssetChe
     allowed = frozenset(wanted.allowed_licenses)
     others = {name: number for name, number in by_license.items() if allowed and name not in allowed | NO_LICENSE}
     covered = (kept - unknown) / max(kept, 1)
-    short = [] if covered >= wanted.min_licensed_share or not kept else [
-        f"{unknown:,} of {kept:,} kept samples ({share(unknown, kept)}) have no known licence, at least "
-        f"{wanted.min_licensed_share:.1%} must have one. Name it in the catalog (license = ...) or drop them in the policy"
-    ]  # fmt: skip
+    short = []
+    if kept and covered < wanted.min_licensed_share:
+        short.append(
+            f"{unknown:,} of {kept:,} kept samples ({share(unknown, kept)}) have no known licence, at "
+            f"least {wanted.min_licensed_share:.1%} must have one. Name it in the catalog (license = ...), or drop "
+            "them in the policy"
+        )
     if others:
         named = ", ".join(f"{plain(name)} ({number:,})" for name, number in list(others.items())[:_NUM_NAMED])
         short.append(f"kept samples have licences that are not allowed: {named}. Drop them in the policy or allow them")
@@ -132,11 +136,10 @@ def stable(shifts: list[Shift], wanted: Requirements, *, before: str) -> dg.Asse
     todo = (
         f"What is kept is another population than in {before}: {named}; at most {wanted.max_stability_index:g} is let "
         "through. Look at the data card. Where it went wrong, mend the source or the policy; where it is meant, launch "
-        "this check again with a higher requirements.max_stability_index: then this view is what the next is compared with."
+        "this check again with a higher requirements.max_stability_index: then this view is what the next is compared "
+        "with."
     )
-    rows = (
-        [one.name, one.stability_index, one.by_chance, one.told, "yes" if one in over else ""] for one in shifts
-    )
+    rows = ([one.name, one.stability_index, one.by_chance, one.told, "yes" if one in over else ""] for one in shifts)
     return dg.AssetCheckResult(
         passed=not over,
         description=todo if over else f"{len(shifts)} columns and categories, distributed as in {before}.",

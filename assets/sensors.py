@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.jobs import rescoring
 from assets.declared import load_declared
+from assets.jobs import rescoring
 from assets.partitions import SNAPSHOTS, VIEWS, snapshot_of
 from assets.resources import CorpusStore, Mlflow
 from mmmodels.registry.promotion import CHAMPION

@@ -1,6 +1,8 @@
 """The blocking checks that stand between a view and what is trained on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -15,98 +17,122 @@ from pipelines.layout import Layout
 from pipelines.reporting.funnel import kept_by
 from pipelines.reporting.shifting import find_shifts
 
+NOT_TRAINED_ON = "An evaluation view: nothing of it is trained on."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One check of one partition of a view's asset."""
+
+    context: dg.AssetCheckExecutionContext
+    corpora: CorpusStore
+    defaults: Requirements
+    asset: dg.AssetsDefinition
+
+    @property
+    def partition(self) -> str:
+        return upstream.partition_of(self.context, self.asset.key)
+
+    @property
+    def made(self) -> Mapping[str, Any]:
+        """The metadata of the materialization."""
+        return upstream.latest(self.context, self.asset).metadata
+
+    @property
+    def view(self) -> View:
+        return stored_view(self.context, self.corpora.layout, self.asset)
+
+    @property
+    def declared(self) -> DeclaredView | None:
+        """None for the views of the journey."""
+        return find_declared(self.corpora.views_file, self.partition) if self.asset.partitions_def == VIEWS else None
+
+    @property
+    def wanted(self) -> Requirements:
+        """Those of the declaration where there is one."""
+        declared = self.declared
+        return self.defaults.but({**DECLARED, **declared.requirements}, of=declared.name) if declared else self.defaults
+
+    @property
+    def is_evaluation(self) -> bool:
+        declared = self.declared
+        return declared is not None and declared.purpose == EVALUATION
+
+
+def _measured(asked: Asked) -> dg.AssetCheckResult:
+    return measured(asked.made, asked.wanted)
+
+
+def _no_leakage(asked: Asked) -> dg.AssetCheckResult:
+    if asked.is_evaluation:
+        return dg.AssetCheckResult(passed=True, description=NOT_TRAINED_ON)
+    leaks = check_leakage(asked.view)
+    said = "Nothing that is kept to train on gives a held-out concept away."
+    todo = f"{len(leaks)} pairs give a held-out concept away. Materialize the view again, with today's fingerprints."
+    return dg.AssetCheckResult(
+        passed=not leaks,
+        description=todo if leaks else said,
+        metadata={"num_leaks": len(leaks), "first": "\n".join(map(str, leaks[:10])) or "none"},
+    )
+
+
+def _no_contamination(asked: Asked) -> dg.AssetCheckResult:
+    if asked.is_evaluation:
+        return dg.AssetCheckResult(passed=True, description=NOT_TRAINED_ON)
+    return clean(check_contamination(asked.view))
+
+
+def _large_enough(asked: Asked) -> dg.AssetCheckResult:
+    return large_enough(asked.made, asked.wanted, is_evaluation=asked.is_evaluation)
+
+
+def _licensed(asked: Asked) -> dg.AssetCheckResult:
+    funnel = asked.view.funnel().to_pylist()
+    return licensed({name: kept for name, (_, kept) in kept_by(funnel, "license").items() if kept}, asked.wanted)
+
+
+def _stable(asked: Asked) -> dg.AssetCheckResult:
+    """One that passes is what the next view of the corpus, or of the declaration, is compared with."""
+    view, layout, asset = asked.view, asked.corpora.layout, asked.asset.key.to_user_string()
+    line = asked.partition if asked.declared else snapshot_of(asked.partition).corpus
+    before = accepted.accepted_view(layout, asset, line)
+    shifts = find_shifts(before, view) if before else []
+    result = stable(shifts, asked.wanted, before=f"{before.view}/{before.digest[:12]}" if before else "")
+    if result.passed:
+        accepted.accept(layout, asset, line, view)
+    return result
+
+
+Judge = Callable[[Asked], dg.AssetCheckResult]
+JUDGES: dict[str, tuple[Judge, str]] = {
+    "everything_is_measured": (_measured, "No sample was dropped only because nobody measured what the policy asks."),
+    "no_leakage": (_no_leakage, "No training sample of another group shows or says what a held-out concept does."),
+    "no_contamination": (
+        _no_contamination,
+        "No sample to train on is, or nearly is, one of an evaluation set.",
+    ),
+    "view_is_large_enough": (_large_enough, "There is enough to train on, and enough held out to tell if it helped."),
+    "licences_are_covered": (_licensed, "Enough kept samples have a known licence, and none has a forbidden one."),
+    "population_is_stable": (_stable, "What is kept is distributed as in the view that passed this check last."),
+}
+
+
+def checks_of(asset: dg.AssetsDefinition) -> list[dg.AssetChecksDefinition]:
+    """All of them, for one asset."""
+    return [_check(asset, name, judge, words) for name, (judge, words) in JUDGES.items()]
+
+
+def _check(asset: dg.AssetsDefinition, name: str, judge: Judge, words: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=asset, name=name, blocking=True, description=words)
+    def stands_before_training(
+        context: dg.AssetCheckExecutionContext, corpora: CorpusStore, requirements: Requirements
+    ) -> dg.AssetCheckResult:
+        return judge(Asked(context=context, corpora=corpora, defaults=requirements, asset=asset))
+
+    return stands_before_training
+
 
 def stored_view(context: upstream.Context, layout: Layout, asset: dg.AssetsDefinition) -> View:
     """The view that an asset stands for in this partition."""
     made = upstream.latest(context, asset)
     return open_view(layout, made["view"], made.data_version)
-
-
-def declared_in(context: upstream.Context, corpora: CorpusStore, asset: dg.AssetsDefinition) -> DeclaredView | None:
-    """The declaration behind a partition; None for the views of the journey."""
-    if asset.partitions_def != VIEWS:
-        return None
-    return find_declared(corpora.views_file, upstream.partition_of(context, asset.key))
-
-
-Check = Callable[..., dg.AssetCheckResult]
-
-
-def checks_of(asset: dg.AssetsDefinition) -> list[dg.AssetChecksDefinition]:
-    """The checks that stand between a view and what is trained on it."""
-    key = asset.key
-
-    def check(name: str, description: str) -> Callable[[Check], dg.AssetChecksDefinition]:
-        return dg.asset_check(asset=key, name=name, blocking=True, description=description)
-
-    def wanted(context: upstream.Context, corpora: CorpusStore, defaults: Requirements) -> Requirements:
-        declared = declared_in(context, corpora, asset)
-        if declared is None:
-            return defaults
-        return defaults.but({**DECLARED, **declared.requirements}, of=declared.name)
-
-    def is_evaluation(context: upstream.Context, corpora: CorpusStore) -> bool:
-        declared = declared_in(context, corpora, asset)
-        return declared is not None and declared.purpose == EVALUATION
-
-    @check("everything_is_measured", "No sample was dropped only because nobody measured what the policy asks.")
-    def everything_is_measured(
-        context: dg.AssetCheckExecutionContext, corpora: CorpusStore, requirements: Requirements
-    ) -> dg.AssetCheckResult:
-        return measured(upstream.latest(context, asset).metadata, wanted(context, corpora, requirements))
-
-    @check("no_leakage", "No training sample of another group shows or says what a held-out concept shows or says.")
-    def no_leakage(context: dg.AssetCheckExecutionContext, corpora: CorpusStore) -> dg.AssetCheckResult:
-        if is_evaluation(context, corpora):
-            return dg.AssetCheckResult(passed=True, description="An evaluation view: nothing of it is trained on.")
-        leaks = check_leakage(stored_view(context, corpora.layout, asset))
-        said = "Nothing that is kept to train on gives a held-out concept away."
-        todo = f"{len(leaks)} pairs give a held-out concept away. Materialize the view again, with today's fingerprints."
-        return dg.AssetCheckResult(
-            passed=not leaks,
-            description=todo if leaks else said,
-            metadata={"num_leaks": len(leaks), "first": "\n".join(map(str, leaks[:10])) or "none"},
-        )
-
-    @check("no_contamination", "No sample that may be trained on is, or nearly is, one of a declared evaluation set.")
-    def no_contamination(context: dg.AssetCheckExecutionContext, corpora: CorpusStore) -> dg.AssetCheckResult:
-        if is_evaluation(context, corpora):
-            return dg.AssetCheckResult(passed=True, description="An evaluation view: nothing of it is trained on.")
-        return clean(check_contamination(stored_view(context, corpora.layout, asset)))
-
-    @check("view_is_large_enough", "There is enough to train on, and enough held out to tell whether it helped.")
-    def view_is_large_enough(
-        context: dg.AssetCheckExecutionContext, corpora: CorpusStore, requirements: Requirements
-    ) -> dg.AssetCheckResult:
-        made = upstream.latest(context, asset).metadata
-        limits, is_asked = wanted(context, corpora, requirements), is_evaluation(context, corpora)
-        return large_enough(made, limits, is_evaluation=is_asked)
-
-    @check("licences_are_covered", "Enough kept samples have a known licence, and none has one that is not allowed.")
-    def licences_are_covered(
-        context: dg.AssetCheckExecutionContext, corpora: CorpusStore, requirements: Requirements
-    ) -> dg.AssetCheckResult:
-        funnel = stored_view(context, corpora.layout, asset).funnel().to_pylist()
-        by_license = {name: kept for name, (_, kept) in kept_by(funnel, "license").items() if kept}
-        return licensed(by_license, wanted(context, corpora, requirements))
-
-    @check("population_is_stable", "What is kept is distributed as in the view that passed this check last.")
-    def population_is_stable(
-        context: dg.AssetCheckExecutionContext, corpora: CorpusStore, requirements: Requirements
-    ) -> dg.AssetCheckResult:
-        view, name = stored_view(context, corpora.layout, asset), key.to_user_string()
-        partition = upstream.partition_of(context, key)
-        line = partition if asset.partitions_def == VIEWS else snapshot_of(partition).corpus
-        before = accepted.accepted_view(corpora.layout, name, line)
-        shifts = find_shifts(before, view) if before else []
-        told = f"{before.view}/{before.digest[:12]}" if before else ""
-        result = stable(shifts, wanted(context, corpora, requirements), before=told)
-        if result.passed:
-            accepted.accept(corpora.layout, name, line, view)
-        return result
-
-    return [
-        everything_is_measured, no_leakage, no_contamination, view_is_large_enough, licences_are_covered,
-        population_is_stable,
-    ]  # fmt: skip
-

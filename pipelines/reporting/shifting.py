@@ -1,4 +1,4 @@
-"""How far what one view keeps is from what another keeps: the population stability index of columns and of categories."""
+"""How far what one view keeps is from what another keeps: the population stability index of columns and categories."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from assets.partitions import SNAPSHOTS, key_of
+from assets.requirements import Requirements
 from assets.resources import Compute, CorpusStore, Gate, Mlflow
 from pipelines.samples import Snapshot
 from pipelines.sources.catalog import Corpus
@@ -46,7 +47,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def workplace(tmp_path: Path, tiny_corpus: Path, instance: dg.DagsterInstance) -> Workplace:
     """The tiny corpus, remembered under its name, as the only partition."""
     corpora = CorpusStore(
-        root=str(tmp_path / "root"), cache=str(tmp_path / "cache"), user_catalog=str(tmp_path / "corpora.toml")
+        root=str(tmp_path / "root"),
+        cache=str(tmp_path / "cache"),
+        user_catalog=str(tmp_path / "corpora.toml"),
+        user_views=str(tmp_path / "views.toml"),
     )
     corpus = Corpus(name="tiny", reader="folder", location=str(tiny_corpus), license="CC0-1.0")
     corpora.remember(corpus)
@@ -61,6 +65,7 @@ def workplace(tmp_path: Path, tiny_corpus: Path, instance: dg.DagsterInstance) -
             "corpora": corpora,
             "mlflow": Mlflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", artifact_root=str(tmp_path / "artifacts")),
             "gate": Gate(),
+            "requirements": Requirements(),
             "compute": Compute(num_workers=1, num_training_workers=0),
         },
     )

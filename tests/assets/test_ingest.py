@@ -8,13 +8,14 @@ import dagster as dg
 
 from assets import curation, shards, signals, sources, training
 from assets.partitions import key_of
+from assets.view_checks import checks_of
 from pipelines.storage import local_path
 
 INGEST = [
     sources.source_records, shards.shards, shards.shards_are_intact, shards.keys_are_unique, shards.nobody_objected,
     shards.few_failures, shards.licences_are_known,
-    signals.signals, *signals.CHECKS, curation.duplicates, curation.curated_view, curation.curated_view_has_no_leakage,
-    curation.view_is_large_enough,
+    signals.signals, *signals.CHECKS, curation.duplicates, curation.curated_view,
+    *checks_of(curation.curated_view),
 ]  # fmt: skip
 Figures = Callable[[dg.ExecuteInProcessResult, str], dict[str, Any]]
 
