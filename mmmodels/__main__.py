@@ -5,6 +5,7 @@ import sys
 from pipelines.verbs import run_verb
 
 VERBS: dict[str, tuple[str, str]] = {
+    "plan": ("mmmodels.training.plan_command", "which samples a run reads, step by step, before it runs"),
     "train": ("mmmodels.training.command", "a recipe over a view: Ray Train, tracked, resumable"),
     "evaluate": ("mmmodels.evaluation.command", "a bundle on what a view holds out, with intervals"),
     "score": ("mmmodels.scoring.command", "vectors and alignment signals of snapshots by a model"),

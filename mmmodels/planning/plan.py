@@ -71,10 +71,14 @@ class Plan:
             raise RecipeError(
                 f"batch of {size} {kind} samples over {world_size} workers: not a whole number each. Change it."
             )
-        rounds, within = divmod(step, len(self.pattern))
-        before = rounds * self.pattern.count(kind) + self.pattern[:within].count(kind)
         share = size // world_size
-        return before * size + rank * share + np.arange(share)
+        return self.position_at(kind, step) + rank * share + np.arange(share)
+
+    def position_at(self, kind: str, step: int) -> int:
+        """How many readings of a kind lie before a step."""
+        rounds, within = divmod(step, len(self.pattern))
+        batches = rounds * self.pattern.count(kind) + self.pattern[:within].count(kind)
+        return batches * self.size(kind)
 
     def entries(self, step: int, *, rank: int = 0, world_size: int = 1) -> NDArray[np.int64]:
         """(b, 2): this rank's slice of the step's global batch."""

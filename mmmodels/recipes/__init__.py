@@ -1,6 +1,7 @@
 """Named training runs as functions returning frozen configs; imports no torch, so that a run's key costs nothing."""
 
 from mmmodels.recipes.keys import code_version, run_key_of
+from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
 from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
@@ -11,6 +12,7 @@ __all__ = [
     "RECIPES",
     "AudioConfig",
     "ImageConfig",
+    "LoadingConfig",
     "ModelConfig",
     "Recipe",
     "TextConfig",

@@ -33,5 +33,5 @@ def _decisive_files(package: Path) -> Iterator[Path]:
 def run_key_of(recipe: Recipe, *, view_digest: str, parent: str = "") -> str:
     """32 hex digits of configuration, data and code: the same key resumes, another key is another run."""
     config = asdict(recipe)
-    del config["training"]["num_workers"]
+    del config["training"]["num_workers"], config["loading"]
     return digest_of({"recipe": config, "view": view_digest, "parent": parent, "code": code_version()})[:32]

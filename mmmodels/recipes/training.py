@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 
 
@@ -56,5 +57,6 @@ class Recipe:
     task: Literal["align", "classify"]
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from mmmodels.alignment.model import Batch, TriModal
 from mmmodels.encoders.pretrained import load_pretrained
+from mmmodels.loading import Reading
 from mmmodels.planning import Pool
-from mmmodels.preparing import Prepared
+from mmmodels.preparing import Rows
 from mmmodels.recipes import Recipe
 from pipelines.curation.splits import Split
 
@@ -27,7 +26,7 @@ class AlignmentTask:
     """Pools, batches and the model of contrastive pretraining."""
 
     recipe: Recipe
-    data: Prepared
+    data: Rows
 
     def build(self) -> nn.Module:
         """The model at its start, pretrained towers loaded."""
@@ -58,7 +57,11 @@ class AlignmentTask:
             "image_audio": data.pool(image & audio & ~text),
         }
 
-    def batch(self, kind: str, entries: NDArray[np.int64]) -> Batch:
-        """Decoded media of one rank's entries."""
-        media = {modality: torch.from_numpy(self.data.inputs(modality, entries)) for modality in MODALITIES[kind]}
-        return Batch(media=media, groups_B=torch.from_numpy(self.data.groups[entries[:, 0]]))
+    def modalities(self, kind: str) -> tuple[str, ...]:
+        """What samples of this kind are read of."""
+        return MODALITIES[kind]
+
+    def batch(self, reading: Reading) -> Batch:
+        """Tensors of one rank's samples."""
+        media = {modality: torch.from_numpy(array) for modality, array in reading.arrays.items()}
+        return Batch(media=media, groups_B=torch.from_numpy(self.data.groups[reading.entries[:, 0]]))

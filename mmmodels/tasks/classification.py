@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from mmmodels.alignment.bundle import load_weights, read_bundle
 from mmmodels.alignment.model import Batch, TriModal
 from mmmodels.batches import decode_clip, decode_image
 from mmmodels.errors import CheckpointError, RecipeError
-from mmmodels.loading import blank
+from mmmodels.loading import Reading, blank
 from mmmodels.planning import Pool
-from mmmodels.preparing import Prepared
+from mmmodels.preparing import Prepared, Rows
 from mmmodels.recipes import ModelConfig, Recipe
 from mmmodels.towers.chance import sample_keys, uniform
 from mmmodels.towers.tokenizers import tokenize
@@ -81,7 +82,7 @@ class ClassificationTask:
     """Pools, batches and the model of the classifier; the towers start from the parent aligner."""
 
     recipe: Recipe
-    data: Prepared
+    data: Rows
     parent: Path
 
     @property
@@ -112,14 +113,21 @@ class ClassificationTask:
         """All labelled training samples, whatever modalities they have."""
         return {"labelled": self.data.pool(self.trained)}
 
-    def batch(self, _kind: str, entries: NDArray[np.int64]) -> Batch:
-        """Media of one rank's entries; absent ones are zeros and marked."""
+    def modalities(self, _kind: str) -> tuple[str, ...]:
+        """All of them: what a sample lacks is a blank, and marked."""
+        return FUSED
+
+    def batch(self, reading: Reading) -> Batch:
+        """Tensors of one rank's samples."""
         numbers = {label: number for number, label in enumerate(self.labels)}
-        column = self.data.column("label")
+        rows = reading.entries[:, 0]
+        labels: list[Any] = self.data.table["label"].take(rows).to_pylist()
+        media = {modality: torch.from_numpy(array) for modality, array in reading.arrays.items()}
+        media |= {f"has_{modality}": torch.from_numpy(there) for modality, there in reading.there.items()}
         return Batch(
-            media=fused_inputs(self.data, entries),
-            groups_B=torch.from_numpy(self.data.groups[entries[:, 0]]),
-            labels_B=torch.tensor([numbers[column[row]] for row in entries[:, 0]]),
+            media=media,
+            groups_B=torch.from_numpy(self.data.groups[rows]),
+            labels_B=torch.tensor([numbers[label] for label in labels]),
         )
 
 

@@ -3,21 +3,20 @@
 import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmmodels.alignment.model import Batch
 from mmmodels.errors import RecipeError
-from mmmodels.planning import Plan, Pool
+from mmmodels.loading import Loader, Reading
+from mmmodels.planning import Pool
 from mmmodels.recipes import TrainingConfig
 from mmmodels.training.checkpoints import load_state, save_state
 from mmmodels.training.optimizing import build_optimizer, device_metrics, learning_rate, resolve_precision
@@ -37,8 +36,12 @@ class Task(Protocol):
         """Kind of batch -> entries."""
         ...
 
-    def batch(self, kind: str, entries: NDArray[np.int64], /) -> Batch:
-        """One rank's media of one step."""
+    def modalities(self, kind: str, /) -> Sequence[str]:
+        """What samples of a kind are read of."""
+        ...
+
+    def batch(self, reading: Reading, /) -> Batch:
+        """One rank's tensors of one step."""
         ...
 
 
@@ -47,7 +50,7 @@ class Loop:
     """One run of one task on one rank."""
 
     task: Task
-    plan: Plan
+    loader: Loader
     config: TrainingConfig
     run_key: str
     rank: int
@@ -71,8 +74,9 @@ class Loop:
         dtype = resolve_precision(self.config.precision, self.device)
         wrapped.train()
         window = _Window()
+        readings = self.loader.steps(self.first_step, self.config.num_steps)
         for step in range(self.first_step, self.config.num_steps):
-            losses = self._step(step, wrapped, optimizer, dtype, window)
+            losses = self._step(step, readings, wrapped, optimizer, dtype, window)
             window.add({name: loss.item() for name, loss in losses.items()})
             if self._reports_at(step):
                 self._report(step + 1, window, model, optimizer)
@@ -80,12 +84,18 @@ class Loop:
         return model
 
     def _step(
-        self, step: int, model: nn.Module, optimizer: torch.optim.AdamW, dtype: torch.dtype, window: "_Window"
+        self,
+        step: int,
+        readings: Iterator[Reading],
+        model: nn.Module,
+        optimizer: torch.optim.AdamW,
+        dtype: torch.dtype,
+        window: "_Window",
     ) -> dict[str, Tensor]:
         start = time.perf_counter()
-        entries = self.plan.entries(step, rank=self.rank, world_size=self.world_size)
-        batch = self.task.batch(self.plan.kind(step), entries).to(self.device)
-        window.read(len(entries) * self.world_size, time.perf_counter() - start)
+        reading = next(readings)
+        batch = self.task.batch(reading).to(self.device)
+        window.read(len(reading.entries) * self.world_size, time.perf_counter() - start)
         seed = self.config.seed * 1_000_003 + step  # not the rank: a sample's position in the batch does the rest
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
             losses: dict[str, Tensor] = model(batch, strength=self.config.augmentation, seed=seed)

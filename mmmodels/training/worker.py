@@ -11,6 +11,7 @@ import ray.train
 import torch
 
 from mmmodels.alignment.bundle import read_bundle, save_bundle
+from mmmodels.loading import Loader, open_workers
 from mmmodels.planning import Plan
 from mmmodels.preparing import Prepared, prepare
 from mmmodels.recipes import Recipe, code_version, recipe_from
@@ -56,9 +57,18 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         view_digest=view.effective_digest,
         seed=recipe.training.seed,
     )
+    workers = open_workers(recipe.loading, data, num_ranks_here=int(ray.train.get_context().get_local_world_size()))
     loop = Loop(
         task=task,
-        plan=plan,
+        loader=Loader(
+            plan=plan,
+            source=data,
+            modalities=task.modalities,
+            workers=workers,
+            rank=rank,
+            world_size=world_size,
+            ahead=recipe.loading.ahead,
+        ),
         config=recipe.training,
         run_key=config["run_key"],
         rank=rank,
@@ -67,7 +77,10 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         reporter=_WithProgress(reporter, folder / PROGRESS) if rank == 0 else reporter,
     )
     start = time.perf_counter()
-    model = loop.run()
+    try:
+        model = loop.run()
+    finally:
+        workers.close()
     seconds = time.perf_counter() - start
     if rank == 0:
         _write_bundle(folder / "bundle", model, recipe=recipe, data=data, view=view, config=config, task=task)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from mmmodels.preparing import trainable_texts
+from mmmodels.preparing.texts import trainable_texts
 from pipelines.curation.splits import Split, is_held_out_text
 
 
@@ -28,8 +28,8 @@ def test_no_held_out_text_trains_the_tokenizer(patterns_data):
 def test_media_decoded_on_demand_equal_the_cached_ones(patterns_data):
     rows = np.array([0, 7, 19, 7])
     for media in patterns_data.media.values():
-        assert media.decoded_path is not None
-        on_demand = dataclasses.replace(media, decoded_path=None)
+        assert media.decoded is not None
+        on_demand = dataclasses.replace(media, decoded=None)
         assert np.array_equal(media.read(rows), on_demand.read(rows))
 
 
