@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmmodels.alignment.batch import Batch
-from mmmodels.alignment.model import Embedded, TriModal
+from mmmodels.alignment.embedded import Embedded
+from mmmodels.alignment.model import TriModal
 from mmmodels.errors import RecipeError
 
 Contexts = Callable[[], AbstractContextManager[Any]]
@@ -41,7 +42,7 @@ def cached_backward(
         for part in parts:
             states.append(_random_state(part))
             with autocast():
-                found.append(inner.embed_batch(part, strength=strength, seed=seed))
+                found.append(model(part, strength=strength, seed=seed, embeds=True))
     after = _random_state(batch)
     losses, gradients = _gradients(inner, found, batch, weight=weight)
     for number, part in enumerate(parts):

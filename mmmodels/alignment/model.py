@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmmodels.alignment.batch import Batch
+from mmmodels.alignment.embedded import Embedded, spread
 from mmmodels.alignment.late import late_loss
 from mmmodels.alignment.losses import contrastive_loss, sigmoid_loss
 from mmmodels.errors import RecipeError
@@ -27,20 +27,6 @@ __all__ = ["Batch", "Embedded", "TriModal"]
 # Shapes: B batch, T tokens, D embedding.
 MAX_SCALE = 100.0
 TOWERS: Mapping[str, Any] = {"image": ImageTower, "text": TextTower, "audio": AudioTower}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Embedded:
-    """One modality of a batch in the shared space: unit vectors, and its tokens where the model compares them."""
-
-    vectors_BD: Tensor
-    tokens_BTD: Tensor | None = None
-    there_BT: Tensor | None = None
-    """Which tokens count."""
-
-    def learning(self) -> list[Tensor]:
-        """The tensors that have a gradient."""
-        return [tensor for tensor in (self.vectors_BD, self.tokens_BTD) if tensor is not None]
 
 
 class TriModal(nn.Module):
@@ -144,12 +130,16 @@ class TriModal(nn.Module):
         *,
         strength: float = 0.0,
         seed: int | None = None,
+        embeds: bool = False,
         gradients: Mapping[str, list[Tensor]] | None = None,
-    ) -> dict[str, Tensor]:
-        """The losses; given gradients of embeddings, one value whose backward pass spreads them into the weights."""
+    ) -> dict[str, Any]:
+        """The losses by name. For gradient caching, through whatever the model is wrapped in: the embeddings alone, or
+        given their gradients, one value whose backward pass spreads them into the weights."""
         embedded = self.embed_batch(batch, strength=strength, seed=seed)
+        if embeds:
+            return embedded
         if gradients is not None:
-            return {"cached": _spread(embedded, self.pair_parameters(), gradients)}
+            return {"cached": spread(embedded, self.pair_parameters(), gradients)}
         self._limit_scales()
         return self.losses(embedded, groups_B=batch.groups_B)
 
@@ -164,13 +154,8 @@ class TriModal(nn.Module):
         return contrastive_loss(*vectors, scale=scale, groups_B=groups_B)
 
     def _late_loss(self, pair: str, left: Embedded, right: Embedded, groups_B: Tensor | None) -> Tensor:
-        assert left.tokens_BTD is not None
-        assert left.there_BT is not None
-        assert right.tokens_BTD is not None
-        assert right.there_BT is not None
         scale = self.log_scales[f"{pair}_late"].exp().squeeze()
-        sides = (left.tokens_BTD, left.there_BT), (right.tokens_BTD, right.there_BT)
-        return self.config.late_weight * late_loss(*sides, scale=scale, groups_B=groups_B)
+        return self.config.late_weight * late_loss(left.side(), right.side(), scale=scale, groups_B=groups_B)
 
     def _with_tokens(self, name: str, inputs: Tensor, keys_B: Tensor | None, strength: float) -> Embedded:
         tower: Any = self.tower(name)
@@ -200,27 +185,3 @@ class TriModal(nn.Module):
 def pair_name(left: str, right: str) -> str:
     """What the loss of a pair is called."""
     return f"{left}_{right}"
-
-
-def parameter_counts(model: TriModal) -> dict[str, tuple[int, int]]:
-    """Modality -> (weights that learn, all weights), heads included."""
-    counts: dict[str, tuple[int, int]] = {}
-    for name in model.config.modalities:
-        parts = [model.tower(name), *([model.heads[name]] if name in model.heads else [])]
-        parameters = [parameter for part in parts for parameter in part.parameters()]
-        counts[name] = (sum(p.numel() for p in parameters if p.requires_grad), sum(p.numel() for p in parameters))
-    return counts
-
-
-def _spread(
-    embedded: Mapping[str, Embedded], parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, list[Tensor]]
-) -> Tensor:
-    """The sum of products with given gradients: its own gradients are those."""
-    values = {name: part.learning() for name, part in embedded.items()}
-    values |= {name: [parameter] for name, parameter in parameters.items()}
-    products = [
-        (value * gradient).sum()
-        for name, parts in gradients.items()
-        for value, gradient in zip(values[name], parts, strict=True)
-    ]
-    return torch.stack(products).sum()

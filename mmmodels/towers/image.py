@@ -17,7 +17,7 @@ from mmmodels.towers.chance import uniform
 from mmmodels.towers.networks import TimmNetwork
 
 # Shapes: B batch, C channels, H and W side, T tokens, W width, D embedding.
-_PATCHES = 4
+_PATCHES = 5
 
 
 class ImageTower(nn.Module):

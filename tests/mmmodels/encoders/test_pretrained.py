@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from transformers import ClapAudioConfig, ClapAudioModelWithProjection
 
 from mmmodels.alignment.bundle import save_bundle
-from mmmodels.alignment.model import TriModal, parameter_counts
+from mmmodels.alignment.counting import parameter_counts
+from mmmodels.alignment.model import TriModal
 from mmmodels.encoders.pretrained import load_pretrained
 from mmmodels.errors import CheckpointError, RecipeError
 from mmmodels.recipes import AudioConfig, ImageConfig, ModelConfig, TextConfig, find_recipe

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mmmodels.alignment.batch import Batch
-from mmmodels.alignment.model import TriModal, parameter_counts
+from mmmodels.alignment.counting import parameter_counts
+from mmmodels.alignment.model import TriModal
 from mmmodels.recipes import RECIPES, find_recipe
 from mmmodels.training.optimizing import build_optimizer
 
