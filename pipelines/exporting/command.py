@@ -77,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snapshot", help="without --view: default is the only one of the corpus")
     parser.add_argument("--format", required=True, choices=tuple(FORMATS), help=about)
     parser.add_argument("--output", required=True, help="empty folder or URI; the same command goes on in it")
-    parser.add_argument("--workers", type=int, default=2, help="processes; 0 is one per core (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="shards at a time; 0 is one per core (default: %(default)s)"
+    )
     parser.add_argument(
         "--split",
         nargs="+",

@@ -5,7 +5,7 @@ the moment its stats are there, so that a run that was killed goes on where it w
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ from pipelines.exporting.packed import PackedShard, packed_shards
 from pipelines.exporting.selecting import Selection, whole_snapshot
 from pipelines.exporting.surveying import Found, survey
 from pipelines.layout import Layout
-from pipelines.parallel import map_as_done, num_cores
+from pipelines.parallel import num_cores
+from pipelines.progress import track
 from pipelines.samples import Snapshot, digest_of, sha256
 from pipelines.shards.media import ORIGINAL
 from pipelines.shards.planning import Plan, PlannedShard, read_plan, write_plan
@@ -71,12 +72,20 @@ def copy_shards(selection: Selection, arrangement: Arrangement, output: str, *, 
     missing = {group.snapshot: work.begin(group) for group in groups}
     num_missing = sum(map(len, missing.values()))
     tasks = (task for group in groups for task in work.tasks(group, missing[group.snapshot]))
-    built = map_as_done(copy_shard, tasks, num_workers=num_workers, total=num_missing, what=f"copy {selection.target}")
-    with closing(built):
-        for _ in built:
-            pass
+    for _ in track(_built(tasks, work.num_threads), total=num_missing, what=f"copy {selection.target}"):
+        pass
     splits = {group.snapshot: group.split for group in groups}
     return Copied(layout=work.layout, splits=splits, num_shards_written=num_missing)
+
+
+def _built(tasks: Iterator[CopyTask], num_threads: int) -> Iterator[object]:
+    """Threads, because whatever takes long (reading, writing, digesting, waiting for the disk) lets go of the
+    interpreter, and a process would start for longer than it takes to copy a gigabyte."""
+    if num_threads == 1:
+        yield from map(copy_shard, tasks)
+        return
+    with ThreadPoolExecutor(num_threads) as threads:
+        yield from threads.map(copy_shard, tasks)
 
 
 class _Work:
@@ -90,7 +99,7 @@ class _Work:
         self._arrangement = arrangement
         self._found = found
         self._sources = [(selection.snapshots[part], shard) for part, shard in selection.shards()]
-        self._has_spare_core = 0 < num_workers < num_cores()
+        self.num_threads = num_workers or num_cores()
 
     def begin(self, group: Group) -> list[int]:
         """Write down what is to be; the shards that are not there."""
@@ -122,7 +131,7 @@ class _Work:
                 row=self._found.row[chosen],
                 only=self._arrangement.only,
                 is_scattered=self._arrangement.seed is not None,
-                has_spare_core=self._has_spare_core,
+                has_spare_core=self.num_threads < num_cores(),
             )
 
     def _plan(self, group: Group) -> Plan:

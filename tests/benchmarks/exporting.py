@@ -42,7 +42,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         yield Row(
             what=what,
             unit="MB/s",
-            on=f"{_WORKERS} processes",
+            on=f"{_WORKERS} threads",
             runs=runs,
             peer_name=f"cp of the tars that ours wrote, {how}",
             note="ours also digests what it copies, writes sidecars and stats, and syncs; the bar is a ratio of 0.8",

@@ -92,7 +92,7 @@ def test_a_shard_ends_before_it_exceeds_the_bytes_or_the_samples_it_may_hold(han
         assert num_samples <= 4
 
 
-def test_two_processes_write_the_bytes_of_one(packed, handing, tmp_path):
+def test_two_threads_write_the_bytes_of_one(packed, handing, tmp_path):
     chosen = keys(packed, *range(0, 10, 2))
     for name, num_workers in (("one", 1), ("two", 2)):
         made = handing(chosen, limits=Limits(samples_per_shard=2), output=tmp_path / name)
