@@ -18,7 +18,7 @@ from pipelines.shards.media import MediaProfile
 from pipelines.shards.packing import PackingConfig
 from pipelines.shards.reading import read_members
 from pipelines.shards.requests import Downloads, summarise_downloads
-from pipelines.shards.sidecar import DUPLICATE_KEY, SIDECAR
+from pipelines.shards.sidecar import DUPLICATE_KEY, NO_FAILURES, SIDECAR
 from pipelines.shards.snapshots import num_shards, read_stats
 
 NUM_SAMPLES_SHOWN = 8
@@ -101,7 +101,7 @@ def describe(layout: Layout, report: PackReport, *, started: float) -> dict[str,
 
 def num_failed(report: PackReport) -> int:
     """Records that could not be packed; one that stands twice in the source is no failure."""
-    return report.num_records - report.num_samples - report.num_by_status.get(DUPLICATE_KEY, 0)
+    return report.num_records - sum(report.num_by_status.get(status, 0) for status in NO_FAILURES)
 
 
 def failures_table(reasons: Sequence[Reason], *, num_records: int) -> dg.MarkdownMetadataValue:

@@ -23,10 +23,15 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 """Verb -> (module with `add_arguments(parser)` and `run(args)`, what it does); only the chosen one is imported."""
 
+_ERASING = ("pipelines.curation.erase_command", "forgotten samples out of the shards")
+"""`pack --erase` needs what lies above packing: the tombstones, and the signals of the samples."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; its exit code."""
-    return run_verb("pipelines", VERBS, arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    is_erasing = given[:1] == ["pack"] and "--erase" in given
+    return run_verb("pipelines", {**VERBS, "pack": _ERASING} if is_erasing else VERBS, arguments)
 
 
 if __name__ == "__main__":

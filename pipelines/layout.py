@@ -39,6 +39,10 @@ class Layout:
         """Where shards of records that are tried again are built before they get a number; may be deleted."""
         return Layout(f"{self.shards(snapshot)}/_retries")
 
+    def erasing(self, snapshot: Snapshot) -> "Layout":
+        """Where shards without their withdrawn samples are built before they take the place of the old ones."""
+        return Layout(f"{self.shards(snapshot)}/_erasing")
+
     def downloads(self, snapshot: Snapshot, shard: int) -> str:
         """One row for every URL that a shard asked for."""
         return f"{self.root}/ledger/downloads/{snapshot}/{shard:08d}.parquet"

@@ -9,7 +9,7 @@ from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.failing import common_reasons
 from pipelines.shards.planning import Plan
-from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS
+from pipelines.shards.sidecar import NO_FAILURES, SUCCESS, WITHDRAWN
 from pipelines.shards.snapshots import Stats, digest_of_stats
 
 _MIN_RECORDS_FOR_RATE = 100  # of fewer, one bad file says nothing about the source
@@ -82,9 +82,9 @@ def check_failures(layout: Layout, snapshot: Snapshot, stats: Sequence[Stats], *
     """`SourceError` that names the first failures where they are too many, or nothing succeeded."""
     by_status = num_by_status(stats)
     num_records = by_status.total()
-    num_failed = num_records - by_status[SUCCESS] - by_status[DUPLICATE_KEY]
+    num_failed = num_records - sum(by_status[status] for status in NO_FAILURES)
     too_many = num_records >= _MIN_RECORDS_FOR_RATE and num_failed > max_failure_rate * num_records
-    if too_many or not by_status[SUCCESS]:
+    if too_many or not by_status[SUCCESS] + by_status[WITHDRAWN]:
         raise SourceError(
             f"{snapshot}: {num_failed} of {num_records} records failed, "
             f"allowed is a rate of {max_failure_rate}. "

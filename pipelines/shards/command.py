@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", choices=("processes", "ray"), default="processes", help="where workers are")
     parser.add_argument("--ray-address", help="of a running Ray cluster (default: one is started here for this run)")
     parser.add_argument(
+        "--erase",
+        action="store_true",
+        help="pack nothing; take what was forgotten out of the shards: see pack --erase --help",
+    )
+    parser.add_argument(
         "--recheck-consent",
         action="store_true",
         help="pack nothing; ask every URL that samples were made of for its headers, and withdraw what opted out",

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
 from pipelines.shards.lasting import lasting_rows
-from pipelines.shards.sidecar import DUPLICATE_KEY, SUCCESS
+from pipelines.shards.sidecar import NO_FAILURES
 from pipelines.shards.snapshots import Stats
 
 _COLUMNS = ["status", "error_message", "reference", "http_status"]
@@ -40,7 +40,7 @@ def common_reasons(layout: Layout, snapshot: Snapshot, *, at_most: int = 10) -> 
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], tuple[str, str]] = {}
     for _, table in lasting_rows(layout, snapshot, _COLUMNS, wanted=_has_failures):
-        failed = table.filter((pc.field("status") != SUCCESS) & (pc.field("status") != DUPLICATE_KEY))
+        failed = table.filter(~pc.field("status").isin(list(NO_FAILURES)))
         for row in reversed(failed.to_pylist()):  # so that the first of a kind is its example
             kind = (row["status"], kind_of(row["error_message"] or "", row["reference"] or "", row["http_status"]))
             counts[kind] += 1

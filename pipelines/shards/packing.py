@@ -14,6 +14,7 @@ from pipelines.samples import Reference, Snapshot
 from pipelines.shards.accounting import PackReport, Work, check_failures, make_report
 from pipelines.shards.building import ShardTask, build_shard
 from pipelines.shards.dispatching import Dispatch
+from pipelines.shards.erasing import finish_erasures
 from pipelines.shards.media import ORIGINAL, MediaProfile
 from pipelines.shards.planning import Limits, Plan, make_plan, read_plan, write_plan
 from pipelines.shards.retrying import adopt, forget_unplanned, num_open, open_rows
@@ -127,6 +128,7 @@ class _Packing:
     def _complete(self, plan: Plan) -> tuple[Plan, Work]:
         """Under the lock: the planned shards, or else the records that may be tried again."""
         remove_left_behind(self._layout.shards(self.snapshot))
+        finish_erasures(self._layout, self.snapshot)
         plan = forget_unplanned(self._layout, self.snapshot, plan)
         if not missing_shards(self._layout, self.snapshot, plan):
             return self._retry(plan) if self._config.retry else (plan, Work())

@@ -10,6 +10,9 @@ from pipelines import storage
 
 SUCCESS = "success"
 DUPLICATE_KEY = "duplicate_key"
+WITHDRAWN = "withdrawn"
+"""It was a sample once, and was erased."""
+NO_FAILURES = (SUCCESS, DUPLICATE_KEY, WITHDRAWN)
 MEMBERS = ("image", "audio", "text", "json")
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [

@@ -14,7 +14,8 @@ from pipelines.shards.snapshots import each_stats, num_shards
 from pipelines.signals.markers import Marker, family_digest, read_marker, write_marker
 from pipelines.signals.schema import KNOWN_FAMILIES, family_of
 
-_TAR = "tar_sha256"
+TAR = "tar_sha256"
+"""In the metadata of a file: the tar it was measured from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +83,7 @@ class Shards:
 def open_shards(layout: Layout, snapshot: Snapshot) -> Shards:
     """`ShardError` where the snapshot is absent or incomplete."""
     every = each_stats(layout, snapshot, range(num_shards(layout, snapshot)))
-    shards = [(str(stats[_TAR]), int(str(stats["successes"]))) for stats in every]
+    shards = [(str(stats[TAR]), int(str(stats["successes"]))) for stats in every]
     return Shards(
         layout=layout,
         snapshot=snapshot,
@@ -96,7 +97,7 @@ def write_signals(uri: str, table: pa.Table, *, tar_sha256: str, facts: Mapping[
 
     `facts` goes into the file's metadata: what a reader must know of all its rows, such as the scoring model.
     """
-    storage.write_table(uri, table.replace_schema_metadata({**(facts or {}), _TAR: tar_sha256}))
+    storage.write_table(uri, table.replace_schema_metadata({**(facts or {}), TAR: tar_sha256}))
 
 
 def read_facts(uri: str) -> dict[str, str]:
@@ -140,4 +141,4 @@ def _read(uri: str) -> pa.Table:
 
 def _tar_of(uri: str) -> str | None:
     """The tar a file was measured from; None where the file is not one of ours, which is measured again."""
-    return read_facts(uri).get(_TAR)
+    return read_facts(uri).get(TAR)
