@@ -69,14 +69,16 @@ def find_weights(location: str, *, cache: str = DEFAULT_CACHE) -> Path:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     reason = "it has none of the names"
     for file in _NAMES:
         try:
             return Path(hf_hub_download(name, file))
-        except EntryNotFoundError:
-            continue
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError):  # neither here nor to be had
+                reason = str(error)
+                break
         except Exception as error:  # noqa: BLE001 - any failure means that the hub cannot be had from here
             reason = f"{type(error).__name__}: {error}"
             break

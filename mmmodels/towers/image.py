@@ -94,7 +94,8 @@ def vision_settings(config: ImageConfig) -> tuple[dict[str, Any], int]:
         raise RecipeError(
             f"architecture {config.architecture}: open_clip has no such config. See open_clip.list_models()."
         )
-    settings = deepcopy(known["vision_cfg"]) | {"image_size": config.size_pixels, "timm_model_pretrained": False}
+    ours = {"image_size": config.size_pixels, "timm_model_pretrained": False, "output_tokens": False}
+    settings = deepcopy(known["vision_cfg"]) | ours
     sizes = {"width": config.width, "layers": config.layers, "patch_size": config.patch_pixels}
     return settings | {name: value for name, value in sizes.items() if value is not None}, int(known["embed_dim"])
 

@@ -18,6 +18,7 @@ from mmmodels.recipes import AudioConfig, ImageConfig, ModelConfig, TextConfig, 
 from mmmodels.towers.adapters import is_adapter, plain_name
 from mmmodels.towers.tokenizers import train_tokenizer
 from tests.mmmodels.alignment.ranks import small_batch, small_model
+from tests.object_store import KEYS, serving_s3
 
 SIZES = {"architecture": "open_clip:ViT-S-16", "size_pixels": 32, "width": 64, "layers": 1, "patch_pixels": 8}
 TEXT = {"vocab_size": 64, "context_length": 8, "width": 32, "heads": 2, "layers": 1}
@@ -127,6 +128,30 @@ def test_a_pickle_is_not_run(tmp_path):
 def test_a_name_that_is_nowhere_says_what_can_be_named():
     with pytest.raises(CheckpointError, match=r"neither the name of a config.* nor a folder"):
         load_pretrained(model_of(image=ImageConfig(**SIZES, pretrained="nowhere/at-all")))
+
+
+def test_a_hub_out_of_reach_says_how_to_do_without(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointError, match=r"hf-hub:someone/model: no weights from there .*copy the file here"):
+        load_pretrained(model_of(image=ImageConfig(**SIZES, pretrained="hf-hub:someone/model")))
+
+
+def test_weights_of_an_object_store_are_fetched_once(clip_file, tmp_path, monkeypatch):
+    import s3fs
+
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    with serving_s3() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        s3fs.S3FileSystem.clear_instance_cache()
+        store = s3fs.S3FileSystem()
+        store.mkdir("towers")
+        store.put_file(str(clip_file[0]), "towers/clip/model.safetensors")
+        for location in ("s3://towers/clip/model.safetensors", "s3://towers/clip"):
+            model = model_of(image=ImageConfig(**SIZES, pretrained=location))
+            load_pretrained(model, cache=str(tmp_path))
+            assert torch.equal(model.image.visual.proj, clip_file[1].visual.proj)
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_openais_weights_in_a_tower_with_another_activation_are_refused(monkeypatch, clip_file):

@@ -146,6 +146,18 @@ def test_an_open_clip_tower_is_the_tower_of_that_config():
         assert torch.allclose(tower(images), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "name", ["RN50", "convnext_base", "coca_ViT-B-32", "ViT-B-16-SigLIP", "EVA02-B-16", "MobileCLIP-S1", "ViT-B-32-256"]
+)
+def test_configs_of_open_clip_of_every_kind_build_and_run(name):
+    """All 126 configs of open_clip up to ViT-H were tried once in this way; these stand for their kinds."""
+    side = open_clip.get_model_config(name)["vision_cfg"].get("image_size", 224)
+    with torch.device("meta"):
+        tower = ImageTower(ImageConfig(architecture=f"open_clip:{name}", size_pixels=side), output_dim=None).eval()
+        vectors = tower(torch.empty(1, 3, side, side, dtype=torch.uint8))
+    assert vectors.shape == (1, open_clip.get_model_config(name)["embed_dim"])
+
+
 def test_silence_gives_a_finite_embedding():
     tower = AudioTower(AudioConfig(num_frames=40), output_dim=8).eval()
     assert torch.isfinite(tower(torch.zeros(2, 8000, dtype=torch.int16))).all()
