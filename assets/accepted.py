@@ -1,5 +1,7 @@
 """Which view passed the check of drift last: what the next one is compared with, whatever was materialized between."""
 
+from typing import Any
+
 from pipelines import storage
 from pipelines.curation.views import View, open_view
 from pipelines.errors import PolicyError
@@ -11,7 +13,7 @@ def accepted_view(layout: Layout, asset: str, line: str) -> View | None:
     uri = _uri(layout, asset, line)
     if not storage.exists(uri):
         return None
-    known = storage.read_json(uri)
+    known: dict[str, Any] = storage.read_json(uri)
     try:
         return open_view(layout, known["view"], known["digest"])
     except PolicyError:  # removed, or of an earlier release

@@ -57,9 +57,10 @@ def views_declared(context: dg.SensorEvaluationContext, corpora: CorpusStore) ->
     wanted = set(load_declared(corpora.views_file))
     there = set(context.instance.get_dynamic_partitions(str(VIEWS.name)))
     added, removed = sorted(wanted - there), sorted(there - wanted)
-    requests = [
-        *([VIEWS.build_add_request(added)] if added else []),
-        *([VIEWS.build_delete_request(removed)] if removed else []),
-    ]
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if added:
+        requests.append(VIEWS.build_add_request(added))
+    if removed:
+        requests.append(VIEWS.build_delete_request(removed))
     reason = None if requests else f"{corpora.views_file}: {len(wanted)} views, all of them are known"
     return dg.SensorResult(dynamic_partitions_requests=requests, skip_reason=reason)

@@ -20,9 +20,14 @@ from pipelines.reporting.measured import Distribution, Measured
 from pipelines.reporting.page import contents, page, section
 from pipelines.reporting.policies import policy_of, query_of
 from pipelines.reporting.provenance import inputs_section, policy_section
+from pipelines.reporting.twins import contamination_of, duplicates_of
 
 MAX_PAGE_BYTES = 8_000_000
 _ALWAYS_SHOWN = ("luminance_mean", "sharpness", "snr_db", "image_text_score", "audio_text_score", "image_audio_score")
+
+
+_HOW_ALIKE = "What hangs together, the best of it first: the best that survives every other rule is kept."
+_WHY_DROPPED = "Samples that an evaluation set asks already, beside what it asks."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +39,8 @@ class Part:
     """HTML under the heading."""
     draw: Callable[[Gallery], str]
     """The section's HTML, with as many pictures and clips as the gallery has room for; empty: no such section."""
+    share: float = 0.0
+    """Of the room for pictures and clips; what a section leaves, the next one gets."""
 
 
 def card_of(view: View, *, page_bytes: int = MAX_PAGE_BYTES) -> str:
@@ -44,8 +51,10 @@ def card_of(view: View, *, page_bytes: int = MAX_PAGE_BYTES) -> str:
 
 
 def _drawn(view: View, parts: list[Part], *, media_bytes: int) -> str:
-    gallery = Gallery(layout=view.layout, left=media_bytes)
-    drawn = {part: part.draw(gallery) for part in parts}
+    gallery, drawn = Gallery(layout=view.layout, left=0), {}
+    for part in parts:
+        gallery.left += int(part.share * media_bytes)
+        drawn[part] = part.draw(gallery)
     there = {part: body for part, body in drawn.items() if body}
     sections = "".join(section(part.name.lower(), part.name, body, note=part.note) for part, body in there.items())
     links = contents({part.name.lower(): part.name for part in there})
@@ -58,7 +67,11 @@ def _parts(view: View) -> Iterator[Part]:
     hidden = withdrawn(view.layout, view.snapshots).select(["uid"])
     yield _words("Rules", HOW_TO_READ, rules_table(funnel))
     chosen = "Chosen by uid, so at random, and the same ones each time."
-    yield Part(name="Samples", note=chosen, draw=_fates(view, query, hidden))
+    yield Part(name="Samples", note=chosen, draw=_fates(view, query, hidden), share=0.6)
+    twins = duplicates_of(view, query.policy, hidden)
+    yield Part(name="Duplicates", note=_HOW_ALIKE, draw=twins, share=0.3)
+    asked = contamination_of(view, query.policy, hidden)
+    yield Part(name="Contamination", note=_WHY_DROPPED, draw=asked, share=0.1)
     yield _words(
         "Signals",
         "Over the whole pool; thresholds of the policy are dashed lines. A few far values are drawn at the edges.",
