@@ -14,7 +14,8 @@ from assets.resources import CorpusStore, Gate, Mlflow
 from assets.training import aligner, classifier, links
 from assets.view_checks import stored_view
 from mmmodels.evaluation.reports import evaluate_aligner
-from mmmodels.registry.export import Kind, fetch_bundle, log_bundle
+from mmmodels.registry.contract import Kind
+from mmmodels.registry.export import fetch_bundle, log_bundle
 from mmmodels.registry.gate import Verdict, judge, read_evidence
 from mmmodels.registry.glance import RegisteredModel
 from mmmodels.registry.promotion import CHAMPION, Actor, history, promote, register

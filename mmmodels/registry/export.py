@@ -3,7 +3,6 @@
 Built on the client, not on `mlflow.pyfunc.log_model`, which works on the process's active run and tracking URI.
 """
 
-import io
 import shutil
 import sys
 import tempfile
@@ -13,29 +12,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import mmmodels
 import pipelines
 from mmmodels.errors import CheckpointError
 from mmmodels.registry.card import model_card
+from mmmodels.registry.contract import Kind, input_example, modalities_of, signature
 from mmmodels.tracking import DATASET_DIGEST_LENGTH, METRICS_PER_BATCH, open_client, patient
 from pipelines.samples import digest_of
 from pipelines.storage import file_sha256, read_json
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
-    from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
-
-Kind = Literal["aligner", "classifier"]
 
 FILES = ("model.safetensors", "config.json", "provenance.json")
 SUFFIXES = (".safetensors", ".json", ".txt", ".md")
 """A bundle holds nothing that would run when it is read."""
 PROVENANCE = ("run_key", "view_digest", "snapshot", "code_version", "recipe")
 REQUIREMENTS = (
-    *("cykooz-resizer", "duckdb", "fsspec", "mlflow", "numpy", "open_clip_torch", "pandas", "pillow", "pyarrow"),
+    *("cykooz-resizer", "duckdb", "fsspec", "mlflow", "numpy", "open_clip_torch", "pandas", "pillow", "protobuf"),
+    "pyarrow",
     *("safetensors", "simplejpeg", "soundfile", "soxr", "timm", "tokenizers", "torch", "torchvision", "tqdm"),
     "transformers",
 )
@@ -141,13 +139,14 @@ def _save(bundle: Path, kind: Kind, model: "LoggedModel", scratch: Path) -> Path
 
     named = scratch / "bundle"  # the folder's name inside the model; mlflow refuses a link to it
     shutil.copytree(bundle, named)
-    example = input_example()
+    modalities = modalities_of(bundle)
+    example = input_example()[modalities]
     with _quiet_pandas():
         mlflow.pyfunc.save_model(
             scratch / "model",
             python_model=Path(__file__).parent / "serving" / f"{kind}_model.py",
             artifacts={"bundle": str(named)},
-            signature=signature(kind),
+            signature=signature(kind, modalities),
             input_example=example,
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
             code_paths=[str(Path(package.__path__[0])) for package in CODE],
@@ -156,35 +155,6 @@ def _save(bundle: Path, kind: Kind, model: "LoggedModel", scratch: Path) -> Path
         with _restored_path():
             mlflow.pyfunc.load_model(str(scratch / "model")).predict(example)
     return scratch / "model"
-
-
-def signature(kind: Kind) -> "ModelSignature":
-    """The columns of a request and of its answer; every input column may be absent."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array, Map
-
-    types = {"image": DataType.binary, "text": DataType.string, "audio": DataType.binary}
-    inputs: list[Any] = [ColSpec(of, name, required=False) for name, of in types.items()]
-    vectors: list[Any] = [ColSpec(Array(DataType.double), f"{name}_embedding", required=False) for name in types]
-    answer: list[Any] = [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(vectors if kind == "aligner" else answer))
-
-
-def input_example() -> Any:
-    """One row that every model can answer: a red disc, its name, and a third of a second of a 440 Hz tone."""
-    import numpy as np
-    import pandas as pd  # type: ignore[import-untyped]
-    import soundfile
-    from PIL import Image, ImageDraw
-
-    drawing = Image.new("RGB", (64, 64), "white")
-    ImageDraw.Draw(drawing).ellipse((12, 12, 52, 52), fill="red")
-    image, audio = io.BytesIO(), io.BytesIO()
-    drawing.save(image, "PNG")
-    wave = 0.3 * np.sin(2 * np.pi * 440 / 16_000 * np.arange(5_333))
-    soundfile.write(audio, wave, 16_000, format="FLAC", subtype="PCM_16")
-    return pd.DataFrame({"image": [image.getvalue()], "text": ["red circle"], "audio": [audio.getvalue()]})
 
 
 def _log_report(client: "MlflowClient", model: "LoggedModel", report: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ class AlignerModel(PythonModel):
                 "text_embedding": _embed(self.aligner.embed_texts, texts),
                 "audio_embedding": _embed(self.aligner.embed_audio, clips),
             }
+        vectors = {f"{name}_embedding": vectors[f"{name}_embedding"] for name in self.aligner.model.config.modalities}
         return pd.DataFrame(vectors, index=model_input.index, dtype=object)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pandas as pd  # type: ignore[import-untyped]
 from mlflow.exceptions import MlflowException
 
+from mmmodels.errors import RecipeError
 from pipelines.errors import SampleError
 
 INPUTS = ("image", "text", "audio")
@@ -33,8 +34,8 @@ def _column(frame: pd.DataFrame, name: str) -> list:  # type: ignore[type-arg]
 
 @contextmanager
 def refusing_bad_media() -> Iterator[None]:
-    """Answer what does not decode with HTTP 400 and the reason, not with 500."""
+    """Answer what does not decode, or what the model has no tower for, with HTTP 400 and the reason, not with 500."""
     try:
         yield
-    except SampleError as error:
+    except (SampleError, RecipeError) as error:
         raise MlflowException.invalid_parameter_value(str(error)) from error

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mmmodels.errors import CheckpointError
-from mmmodels.registry.export import REQUIREMENTS, fetch_bundle, input_example, log_bundle
+from mmmodels.registry.contract import input_example, modalities_of, signature
+from mmmodels.registry.export import REQUIREMENTS, fetch_bundle, log_bundle
 from mmmodels.registry.promotion import CHAMPION, register
 from mmmodels.tracking import open_client
 
@@ -95,6 +97,33 @@ def test_the_served_aligner_answers_as_the_aligner_itself(mlflow_uri: str, model
     np.testing.assert_allclose(answer["text_embedding"][1], aligner.embed_texts(["blau"])[0], atol=1e-6)
     assert answer["image_embedding"][1] is None
     assert list(answer.loc[2]) == list(answer.loc[3]) == [None, None, None]
+
+
+def test_an_aligner_of_two_towers_is_served_with_its_two_columns(tmp_path):
+    import torch
+    from mlflow.exceptions import MlflowException
+
+    from mmmodels.alignment.bundle import build_aligner, save_bundle
+    from mmmodels.recipes import find_recipe
+    from mmmodels.registry.serving.aligner_model import AlignerModel
+    from mmmodels.towers.tokenizers import train_tokenizer
+
+    torch.manual_seed(0)
+    settings = {"model.modalities": "text,image", "model.text.vocab_size": "300", "model.text.layers": "1"}
+    recipe = find_recipe("tiny", settings)
+    tokenizer = train_tokenizer(["red circle"], vocab_size=300)
+    save_bundle(tmp_path, build_aligner(recipe.model), recipe=recipe, tokenizer=tokenizer, provenance={})
+    assert modalities_of(tmp_path) == ["image", "text"]
+    columns = signature("aligner", modalities_of(tmp_path))
+    assert columns.inputs.input_names() == ["image", "text"]
+    assert columns.outputs.input_names() == ["image_embedding", "text_embedding"]
+    served = AlignerModel()
+    served.load_context(SimpleNamespace(artifacts={"bundle": str(tmp_path)}))
+    answer = served.predict(None, input_example()[["image", "text"]])
+    assert sorted(answer.columns) == ["image_embedding", "text_embedding"]
+    with pytest.raises(MlflowException, match="this model has text, image") as caught:
+        served.predict(None, input_example())
+    assert caught.value.get_http_status_code() == 400
 
 
 def test_a_request_may_lack_columns_but_not_all_and_not_hold_rubbish(mlflow_uri: str, model_id: str):
