@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.curation.splits import Split
-from pipelines.errors import ShardError
+from pipelines.errors import CorpusError, ShardError
 from pipelines.exporting.members import names_of
 from pipelines.exporting.surveying import Found
 from pipelines.samples import Modality, Snapshot
@@ -37,6 +37,10 @@ class Arrangement:
     """Each sample as often as its weight says: 2.3 is twice and, for 3 in 10 uids, once more."""
     seed: int | None = None
     """Shuffles; nothing keeps the order of the tars."""
+
+    def __post_init__(self) -> None:
+        if self.seed is not None and self.seed < 0:
+            raise CorpusError(f"--shuffle {self.seed}: expected a seed of 0 or more.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,16 +1,20 @@
 """For DataComp: the subset file that its resharder applies to a snapshot's own folder, and the boxes of faces."""
 
+import io
+
 import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipelines import storage
-from pipelines.curation.views import uids_npy
 from pipelines.exporting.arranging import num_copies
 from pipelines.exporting.handing import Handing, Result
-from pipelines.exporting.packed import PackedSample, packed_shards
 from pipelines.exporting.selecting import Selection, absolute
+from pipelines.exporting.surveying import survey
 from pipelines.shards.reading import read_sidecar
 from pipelines.shards.sidecar import SUCCESS
+
+_SUBSET = np.dtype("u8,u8")
 
 
 def export_datacomp(handing: Handing) -> Result:
@@ -31,39 +35,41 @@ def _apart(selection: Selection, output: str) -> list[tuple[Selection, str]]:
     """(what is selected of one snapshot, its folder)."""
     if len(selection.snapshots) == 1:
         return [(selection, output)]
-    return [(selection.of_snapshot(part), f"{output}/{one}") for part, one in enumerate(selection.snapshots)]
+    apart = [(selection.of_snapshot(part), f"{output}/{one}") for part, one in enumerate(selection.snapshots)]
+    return [(one, folder) for one, folder in apart if one.kept is None or len(one.kept)]
 
 
 def _export(handing: Handing, selection: Selection, output: str) -> dict[str, int]:
-    uids: list[str] = []
+    found = survey(selection, num_workers=handing.num_workers)
+    uids = np.stack([found.head, found.draw], axis=1)
+    if handing.arrangement.is_weighted:
+        uids = uids.repeat(num_copies(found.weight, found.draw), axis=0)
+    storage.write_atomic(f"{output}/uids.npy", subset_of(uids))
     parquets: dict[str, dict[str, object]] = {}
-    for shard in packed_shards(selection):
-        kept = [sample for sample in shard.samples if sample.is_kept]
-        uids += _repeated(kept) if handing.arrangement.is_weighted else [sample.uid for sample in kept]
-        if faces := _export_faces(selection, shard.name, f"{output}/face_bboxes"):
-            parquets[shard.name] = {"parquet": faces, "shards": [shard.uri]}
-    storage.write_atomic(f"{output}/uids.npy", uids_npy(uids))
+    for _, shard in selection.shards():
+        if faces := _export_faces(selection, shard, f"{output}/face_bboxes"):
+            tar = absolute(selection.layout.tar(selection.snapshots[0], shard))
+            parquets[tar.rpartition("/")[2]] = {"parquet": faces, "shards": [tar]}
     if parquets:
         storage.write_json(f"{output}/blur_metadata_map.json", parquets)
     return {"num_samples": len(uids), "num_shards_with_faces": len(parquets)}
 
 
-def _repeated(samples: list[PackedSample]) -> list[str]:
-    """A weight is a number of repeats here."""
-    weights = np.array([sample.weight for sample in samples], np.float32)
-    draws = np.array([int(sample.uid[16:], 16) for sample in samples], np.uint64)
-    copies = num_copies(weights, draws).tolist()
-    return [sample.uid for sample, copy in zip(samples, copies, strict=True) for _ in range(copy)]
+def subset_of(uids: NDArray[np.uint64]) -> bytes:
+    """The file of (n, 2) halves of uids: sorted pairs, one for each repeat."""
+    order = np.lexsort((uids[:, 1], uids[:, 0]))
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(uids[order]).view(_SUBSET).ravel(), allow_pickle=False)
+    return buffer.getvalue()
 
 
-def _export_faces(selection: Selection, tar: str, folder: str) -> str:
+def _export_faces(selection: Selection, shard: int, folder: str) -> str:
     """The Parquet file that was written, without rows that have no uid, which the resharder could not sort; "" where no
     face of the shard is known."""
-    number = int(tar.removesuffix(".tar"))
-    table = read_sidecar(selection.layout, selection.snapshots[0], number, ["uid", "status", "face_bboxes"])
+    table = read_sidecar(selection.layout, selection.snapshots[0], shard, ["uid", "status", "face_bboxes"])
     table = table.filter(pc.field("status") == SUCCESS)
     if table["face_bboxes"].null_count == len(table):
         return ""
-    uri = f"{folder}/{number:08d}.parquet"
+    uri = f"{folder}/{shard:08d}.parquet"
     storage.write_table(uri, table.select(["uid", "face_bboxes"]))
     return uri

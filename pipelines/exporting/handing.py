@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.curation.exports import Export, register_export
-from pipelines.errors import StorageError
+from pipelines.errors import CorpusError, StorageError
 from pipelines.exporting.arranging import Arrangement
 from pipelines.exporting.packed import PackedShard, packed_shards
 from pipelines.exporting.physical import Copied, copy_shards
@@ -32,6 +32,11 @@ class Handing:
     """Those that were asked for; empty: all."""
     arrangement: Arrangement = field(default_factory=Arrangement)
     num_workers: int = 1
+    """Shards at a time; 0: one for each core."""
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 0:
+            raise CorpusError(f"--workers {self.num_workers}: expected 1 or more, or 0 for one per core.")
 
     @property
     def is_plain(self) -> bool:

@@ -17,18 +17,21 @@ _SOUNDS = {"flac", "wav", "mp3", "ogg", "opus", "m4a"}
 def export_huggingface(handing: Handing) -> Result:
     """A folder that `load_dataset` reads as it is, or after an upload to a hub; the splits of a view by their names."""
     if handing.is_plain:
-        shards = list(handing.shards(link_to="data"))
-        folders = {"train": ["data"]}
+        shards, folders = handing.shards(link_to="data"), {"train": ["data"]}
     else:
         copied = handing.copied(by_split=handing.selection.is_view)
-        shards = list(copied.shards())
-        folders = _by_split(copied)
-    extensions = sorted({member.extension for shard in shards for one in shard.samples for member in one.members})
-    storage.write_atomic(f"{handing.output}/README.md", _readme(handing.selection.name, folders, extensions).encode())
+        shards, folders = copied.shards(), _by_split(copied)
+    extensions: set[str] = set()
+    num_samples = num_shards = 0
+    for shard in shards:
+        extensions |= shard.extensions()
+        num_samples, num_shards = num_samples + len(shard.samples), num_shards + 1
+    readme = _readme(handing.selection.name, folders, sorted(extensions))
+    storage.write_atomic(f"{handing.output}/README.md", readme.encode())
     return {
-        "num_samples": sum(len(shard.samples) for shard in shards),
-        "num_shards": len(shards),
-        "features": " ".join(extensions),
+        "num_samples": num_samples,
+        "num_shards": num_shards,
+        "features": " ".join(sorted(extensions)),
         "splits": list(folders),
     }
 

@@ -23,18 +23,13 @@ def export_open_clip(handing: Handing) -> Result:
         )
     folders = {uri.rpartition("/")[0] for uri in sizes}
     if len(folders) == 1:
-        write_sizes(sizes)
+        by_name = {uri.rpartition("/")[2]: size for uri, size in sizes.items()}
+        storage.write_json(f"{folders.pop()}/sizes.json", by_name)
     train_data = "::".join(_braces(list(sizes)))
     num_samples = sum(sizes.values())
     arguments = ["--dataset-type", "webdataset", "--train-data", train_data, "--train-num-samples", str(num_samples)]
     storage.write_atomic(f"{handing.output}/train_arguments.txt", f"{shlex.join(arguments)}\n".encode())
     return {"num_samples": num_samples, "num_shards": len(sizes), "train_data": train_data}
-
-
-def write_sizes(sizes: dict[str, int]) -> None:
-    """`sizes.json` beside tars of one folder."""
-    folder = next(iter(sizes)).rpartition("/")[0]
-    storage.write_json(f"{folder}/sizes.json", {uri.rpartition("/")[2]: size for uri, size in sizes.items()})
 
 
 def _braces(uris: Sequence[str]) -> Iterator[str]:

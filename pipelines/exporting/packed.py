@@ -44,7 +44,6 @@ class PackedSample:
     members: tuple[PackedMember, ...]
     """In the order of the tar."""
     is_kept: bool = True
-    weight: float = 1.0
 
     @property
     def start(self) -> int:
@@ -65,6 +64,10 @@ class PackedShard:
     num_bytes: int
     samples: tuple[PackedSample, ...]
     """All of them in the order of the tar, also those that are not kept."""
+
+    def extensions(self) -> set[str]:
+        """Of all members."""
+        return {member.extension for sample in self.samples for member in sample.members}
 
     @property
     def end(self) -> int:
@@ -90,18 +93,15 @@ def packed_shards(selection: Selection) -> Iterator[PackedShard]:
 def _samples(selection: Selection, part: int, shard: int) -> tuple[PackedSample, ...]:
     table = read_sidecar(selection.layout, selection.snapshots[part], shard, list(_COLUMNS))
     table = table.filter(pc.field("status") == SUCCESS)
-    weights: dict[bytes, float] | None = None
-    if selection.kept is not None:
-        kept = selection.kept.of_shard(part, shard)
-        weights = dict(zip(kept.uids.tolist(), kept.weight.tolist(), strict=True))
+    kept = None if selection.kept is None else frozenset(selection.kept.of_shard(part, shard).uids.tolist())
     samples = (
-        _sample(row, 1.0 if weights is None else weights.get(uid))
+        _sample(row, is_kept=kept is None or uid in kept)
         for row, uid in zip(table.to_pylist(), uids_of(table).tolist(), strict=True)
     )
     return tuple(sorted(samples, key=lambda sample: sample.start))
 
 
-def _sample(row: Mapping[str, object], weight: float | None) -> PackedSample:
+def _sample(row: Mapping[str, object], *, is_kept: bool) -> PackedSample:
     members, parts = [], set()
     for part in MEMBERS:
         offset, size = row[f"{part}_offset"], row[f"{part}_size"]
@@ -112,10 +112,4 @@ def _sample(row: Mapping[str, object], weight: float | None) -> PackedSample:
             members.append(PackedMember(extension=extension, offset=offset, size=size))
             parts.add(part)
     members.sort(key=lambda member: member.offset)
-    return PackedSample(
-        uid=str(row["uid"]),
-        parts=frozenset(parts),
-        members=tuple(members),
-        is_kept=weight is not None,
-        weight=weight or 0.0,
-    )
+    return PackedSample(uid=str(row["uid"]), parts=frozenset(parts), members=tuple(members), is_kept=is_kept)

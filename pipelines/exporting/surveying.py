@@ -28,7 +28,7 @@ _FAR = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The chosen samples of one shard or of many, in the order of their tars: 30 bytes each."""
+    """The chosen samples of one shard or of many, in the order of their tars: 38 bytes each."""
 
     source: NDArray[np.int32]
     """Position of the shard in the selection's list."""
@@ -38,8 +38,9 @@ class Found:
     """Headers and filling included."""
     parts: NDArray[np.uint8]
     """A bit for each `Modality`."""
+    head: NDArray[np.uint64]
     draw: NDArray[np.uint64]
-    """Evenly distributed, always the same for one uid."""
+    """The two halves of the uid; the second serves as a number drawn for it, evenly distributed."""
     split: NDArray[np.uint8]
     """Position in `Split`, or NO_SPLIT."""
     weight: NDArray[np.float32]
@@ -59,7 +60,7 @@ def survey(selection: "Selection", *, only: tuple[str, ...] = (), num_workers: i
             snapshot=selection.snapshots[part],
             shard=shard,
             source=source,
-            kept=selection.kept.of_shard(part, shard) if selection.kept else None,
+            kept=None if selection.kept is None else selection.kept.of_shard(part, shard),
             only=only,
         )
         for source, (part, shard) in enumerate(selection.shards())
@@ -94,13 +95,14 @@ def _survey_shard(task: _Task) -> Found:
         split, weight = task.kept.split[position], task.kept.weight[position]
     starts, sizes = members_of(samples, task.only)
     order = np.argsort(np.where(sizes, starts, _FAR).min(axis=1, initial=_FAR), kind="stable")
-    uids = uids_of(samples)
+    uids = np.frombuffer(uids_of(samples).tobytes(), ">u8").reshape(-1, 2).astype(np.uint64)
     return Found(
         source=np.full(len(row), task.source, np.int32),
         row=row[order],
         num_bytes=sizes.sum(axis=1)[order],
         parts=modalities_of(sizes)[order],
-        draw=np.frombuffer(uids.tobytes(), ">u8").reshape(-1, 2)[:, 1].astype(np.uint64)[order],
+        head=uids[order, 0],
+        draw=uids[order, 1],
         split=split[order],
         weight=weight[order],
     )

@@ -27,11 +27,15 @@ def kept_of(packed: Packed, split: str = "train") -> dict[str, str]:
 
 
 def keeping(selection: Selection, splits: Mapping[str, str], weights: Mapping[str, float] | None = None) -> Selection:
-    """What a view called `mine` would keep of one snapshot: uid -> split, uid -> weight."""
-    records = read_sidecars(selection.layout, selection.snapshots[0]).select(["uid", "shard"]).to_pylist()
-    rows = [row for row in records if row["uid"] in splits]
+    """What a view called `mine` would keep of some snapshots: uid -> split, uid -> weight."""
+    rows = [
+        {**row, "part": part}
+        for part, snapshot in enumerate(selection.snapshots)
+        for row in read_sidecars(selection.layout, snapshot).select(["uid", "shard"]).to_pylist()
+        if row["uid"] in splits
+    ]
     kept = Kept(
-        part=np.zeros(len(rows), np.int32),
+        part=np.array([row["part"] for row in rows], np.int32),
         shard=np.array([row["shard"] for row in rows], np.int32),
         uids=np.frombuffer(bytes.fromhex("".join(row["uid"] for row in rows)), "V16"),
         split=np.array([list(Split).index(Split(splits[row["uid"]])) for row in rows], np.uint8),

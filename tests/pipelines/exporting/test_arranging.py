@@ -20,6 +20,7 @@ def found(num_samples: int, *, seed: int = 0, num_sources: int = 5) -> Found:
         row=np.arange(num_samples, dtype=np.int32),
         num_bytes=512 * rng.integers(1, 20, num_samples),
         parts=rng.integers(1, 8, num_samples).astype(np.uint8),
+        head=np.arange(num_samples, dtype=np.uint64),
         draw=rng.integers(0, 2**64, num_samples, dtype=np.uint64),
         split=rng.integers(0, 4, num_samples).astype(np.uint8),
         weight=rng.choice([0.5, 1.0, 2.5], num_samples).astype(np.float32),

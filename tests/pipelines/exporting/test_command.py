@@ -54,6 +54,8 @@ def test_the_readme_for_datasets_declares_every_part(packed, tmp_path):
         (["--format", "shards", "--modalities", "image+smell"], "'smell' is none of image, text, audio"),
         (["--format", "verdicts"], "verdicts are of a view"),
         (["--format", "shards", "--samples-per-shard", "0"], "samples_per_shard = 0: expected 1 or more"),
+        (["--format", "shards", "--workers", "-1"], "--workers -1: expected 1 or more"),
+        (["--format", "energon", "--shuffle", "0"], "--shuffle: --format energon names the tars as they are"),
         (["--format", "shards", "--view", "v", "--corpus", "small"], "Leave --corpus and --snapshot out"),
     ],
 )
