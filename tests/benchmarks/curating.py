@@ -18,6 +18,7 @@ from pipelines.curation.policy import load_policy
 from pipelines.curation.queries import run_sql
 from pipelines.curation.splits import split_column
 from pipelines.curation.verdicts import decide, verdicts_of
+from pipelines.layout import Layout
 from tests.benchmarks.names import JUDGE_NEIGHBOURS, JUDGE_RULES
 from tests.benchmarks.rows import Row, Settings, alternate, one_core
 
@@ -55,7 +56,7 @@ def _judge(query: Query, samples: pa.Table) -> int:
 
 def _neighbours(samples: pa.Table) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
+        workspace = Workspace(Path(folder), Layout(folder), ())
         workspace.run("create_samples")
         place = pa.array(np.zeros(len(samples), dtype=np.int32))
         records = samples.select(list(SIDECAR_COLUMNS)).append_column("part", place).append_column("shard", place)

@@ -12,10 +12,12 @@ from pipelines.curation.duplicates.components import Components
 from pipelines.curation.duplicates.images import image_components
 from pipelines.curation.duplicates.settings import Exact, Kind, NearAudio, NearImage, NearText, Semantic
 from pipelines.curation.duplicates.texts import similarities, text_components
+from pipelines.curation.duplicates.vectors import semantic_components
 from pipelines.curation.duplicates.workspace import FINGERPRINTS, Workspace
 from pipelines.curation.hamming import distances
 
 _PAIRS_AT_ONCE = 1 << 16
+_FOUND = pa.schema([("position", pa.int64()), ("best", pa.int64()), ("rank", pa.int32()), ("similarity", pa.float32())])
 
 Positions = NDArray[np.int64]
 Similarity = Callable[[Positions, Positions], NDArray[Any]]
@@ -65,16 +67,30 @@ def _near_audio(workspace: Workspace, kind: NearAudio) -> int:
     return _write(workspace, components, lambda one, other: clips.similarities(found, one, other))
 
 
+def _semantic(workspace: Workspace, kind: Semantic) -> int:
+    parts, num_cut = [], 0
+    for components, space in semantic_components(workspace, kind):
+        parts.append(_found(components, space.similarities))
+        num_cut += components.num_cut
+    workspace.run("near", found=pa.concat_tables([_FOUND.empty_table(), *parts]))
+    return num_cut
+
+
 def _write(workspace: Workspace, components: Components, similarity: Similarity) -> int:
-    """Every sample that shows or says (table `shown`) what is in a component, and how like the best that is."""
+    """Every sample that shows or says (table `shown`) what is in a component."""
+    workspace.run("near", found=_found(components, similarity))
+    return components.num_cut
+
+
+def _found(components: Components, similarity: Similarity) -> pa.Table:
+    """What is in a component, and how like the best of it."""
     alike = np.ones(len(components.position), dtype=np.float32)
     others = np.flatnonzero(components.rank)
     for start in range(0, len(others), _PAIRS_AT_ONCE):
         part = others[start : start + _PAIRS_AT_ONCE]
         alike[part] = similarity(components.position[part], components.best[part])
     columns = {"position": components.position, "best": components.best, "rank": components.rank, "similarity": alike}
-    workspace.run("near", found=pa.table(columns))
-    return components.num_cut
+    return pa.table(columns, schema=_FOUND)
 
 
 _FINDERS: Mapping[type[Kind], Callable[..., int]] = {
@@ -82,4 +98,5 @@ _FINDERS: Mapping[type[Kind], Callable[..., int]] = {
     NearImage: _near_image,
     NearText: _near_text,
     NearAudio: _near_audio,
+    Semantic: _semantic,
 }

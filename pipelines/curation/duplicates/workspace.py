@@ -41,8 +41,8 @@ _ROWS_AT_ONCE = 1 << 16
 class Workspace:
     """The table `samples` (row: pool order; part, shard, sidecar, fingerprints), and the tables made of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, layout: Layout, snapshots: Sequence[Snapshot]) -> None:
+        self.folder, self.layout, self.snapshots = folder, layout, tuple(snapshots)
         self._connection = duckdb.connect(
             str(folder / "pool.duckdb"),
             config={
@@ -52,7 +52,8 @@ class Workspace:
                 "python_enable_replacements": False,
             },
         )
-        self.run("macros")
+        for macro in ("plain_text", "thing_of"):
+            self.run(macro)
         self._num_rows = 0
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Workspace:
 def open_workspace(layout: Layout, snapshots: Sequence[Snapshot], lists: Collection[str]) -> Iterator[Workspace]:
     """The samples of a pool with fingerprints, those of LISTS that are in `lists`; each uid where it is first."""
     with _folder(layout) as folder:
-        workspace = Workspace(folder)
+        workspace = Workspace(folder, layout, snapshots)
         try:
             workspace.run("create_samples")
             wanted = ["uid", "image_phash", *(name for name in LISTS if name in lists)]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.curation.duplicates.kinds import find_kind
 from pipelines.curation.duplicates.settings import KINDS, Kind
 from pipelines.curation.duplicates.workspace import FINGERPRINTS, SIDECAR_COLUMNS, Workspace
+from pipelines.layout import Layout
 from pipelines.shards.sidecar import SIDECAR
 
 _RECORDS = pa.schema(
@@ -28,7 +29,7 @@ def fill(workspace: Workspace, rows: Iterable[Mapping[str, Any]], *, shard: int 
 def find_in(rows: Iterable[Mapping[str, Any]], *kinds: Kind) -> list[dict[str, Any]]:
     """Rows of what is found, kind by kind."""
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
+        workspace = Workspace(Path(folder), Layout(folder), ())
         fill(workspace, rows)
         found: list[dict[str, Any]] = []
         for kind in kinds:
