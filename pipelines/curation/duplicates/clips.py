@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -55,8 +56,19 @@ def clip_components(workspace: Workspace, settings: NearAudio) -> tuple[Componen
     workspace.run("shown_clips")
     clips = _read(workspace)
     links = Links(len(clips))
-    links.extend(same_recordings(clips, settings.min_similarity))
+    doubtful = [np.zeros((2, 0), dtype=np.int64)]
+    for first, second in same_recordings(clips, settings.min_similarity):
+        is_sure = similarities(clips, first, second) > settings.min_similarity_unlike
+        links.add(first[is_sure], second[is_sure])
+        doubtful.append(np.stack([first[~is_sure], second[~is_sure]]))
+    links.add(*_not_said_apart(workspace, np.concatenate(doubtful, axis=1)))
     return links.components(max_steps=settings.max_steps), clips
+
+
+def _not_said_apart(workspace: Workspace, pairs: Positions) -> Ends:
+    """Those of (2, n) whose captions do not say that they are two things."""
+    found = workspace.table("clip_pairs", pairs=pa.table({"first": pairs[0], "second": pairs[1]}))
+    return found["first"].to_numpy(), found["second"].to_numpy()
 
 
 def same_recordings(clips: Fingerprints, min_similarity: float) -> Iterator[Ends]:

@@ -17,7 +17,13 @@ from pipelines.curation.duplicates.workspace import FINGERPRINTS, Workspace
 from pipelines.curation.hamming import distances
 
 _PAIRS_AT_ONCE = 1 << 16
-_FOUND = pa.schema([("position", pa.int64()), ("best", pa.int64()), ("rank", pa.int32()), ("similarity", pa.float32())])
+_COLUMNS: Mapping[str, pa.DataType] = {
+    "position": pa.int64(),
+    "best": pa.int64(),
+    "rank": pa.int32(),
+    "similarity": pa.float32(),
+}
+_FOUND = pa.schema(_COLUMNS)
 
 Positions = NDArray[np.int64]
 Similarity = Callable[[Positions, Positions], NDArray[Any]]
