@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipelines import storage
@@ -18,6 +19,8 @@ def export_verdicts(handing: Handing) -> Result:
         raise PolicyError(f"{handing.selection.name}: verdicts are of a view. Name one with --view.")
     view, output = find_view(handing.selection.layout, handing.selection.name), handing.output
     verdicts = view.verdicts(_COLUMNS)
+    if handing.splits:
+        verdicts = verdicts.filter(pc.field("split").isin(list(handing.splits)))
     bits, positions = np.unique(verdicts["faults"].to_numpy(), return_inverse=True)
     named = [" ".join(name for bit, name in enumerate(view.faults) if value >> bit & 1) for value in bits.tolist()]
     faults = pa.array(named, pa.string()).take(positions)
