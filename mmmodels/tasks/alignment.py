@@ -6,12 +6,14 @@ import torch
 from torch import nn
 
 from mmmodels.alignment.model import Batch, TriModal
+from mmmodels.encoders.fetching import DEFAULT_CACHE
 from mmmodels.encoders.pretrained import load_pretrained
 from mmmodels.loading import Reading
 from mmmodels.planning import Pool
 from mmmodels.preparing import Rows
 from mmmodels.recipes import Recipe
 from pipelines.curation.splits import Split
+from pipelines.storage import is_local, local_path
 
 MODALITIES = {
     "triple": ("image", "text", "audio"),
@@ -31,7 +33,8 @@ class AlignmentTask:
     def build(self) -> nn.Module:
         """The model at its start, pretrained towers loaded."""
         model = TriModal(self.recipe.model)
-        load_pretrained(model)
+        cache = self.data.layout.cache("weights")
+        load_pretrained(model, cache=str(local_path(cache)) if is_local(cache) else DEFAULT_CACHE)
         return model
 
     def pools(self) -> dict[str, Pool]:
