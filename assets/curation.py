@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets import upstream
 from assets.declared import EVALUATION, find_declared
-from assets.markdown import counts
+from assets.markdown import table
 from assets.metadata import DATA_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS, VIEWS
 from assets.resources import CorpusStore
@@ -33,7 +33,20 @@ def duplicates(context: dg.AssetExecutionContext, corpora: CorpusStore) -> dg.Ma
             "headline": headline(f"{report.num_duplicates:,} duplicates in {report.num_components:,} groups"),
             "num_duplicates": report.num_duplicates,
             "num_components": report.num_components,
-            "by_kind": counts("kind", report.num_by_kind),
+            "by_kind": table(
+                ["kind", "groups", "duplicates", "largest groups", "cut", "seconds"],
+                (
+                    [
+                        name,
+                        kind.num_components,
+                        kind.num_duplicates,
+                        ", ".join(map(str, kind.largest)),
+                        kind.num_cut,
+                        f"{kind.seconds:.1f}",
+                    ]
+                    for name, kind in report.kinds.items()
+                ),
+            ),
             "dagster/uri": report.uri,
         },
     )

@@ -29,6 +29,9 @@ EXPORT_HALF = "copy every second sample into new shards"
 EXPORT_CACHED = "copy all samples, against cp without a sync"
 JUDGE_RULES = "judge rows by the default policy, faults as bits"
 JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
+NEAR_HASHES = "all pairs of hashes at distance <= 4 (1 M)"
+NEAR_TEXTS = "near captions by MinHash (1 M)"
+NEAR_VECTORS = "semantic duplicates of vectors (200 k, 512 dimensions)"
 
 STAGES = {
     "writing": (WRITE_FETCHED, WRITE_RECORDS, WRITE_SPARE, WRITE_INDEX, WRITE_MEMORY),
@@ -47,6 +50,7 @@ STAGES = {
     "loading": (LOAD_CACHED, LOAD_DECODED),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
+    "duplicates": (NEAR_HASHES, NEAR_TEXTS, NEAR_VECTORS),
     "exporting": (EXPORT_ALL, EXPORT_HALF, EXPORT_CACHED),
 }
 """Stage (a module with `rows`) -> its rows, in order."""

@@ -81,10 +81,12 @@ def _pieces(ends: Ends) -> Iterator[Ends]:
 
 
 def _look_alike(workspace: Workspace, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether no cell of the two differs visibly."""
-    wanted, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-    stored = workspace.table("image_colours", wanted=pa.table({"position": wanted.astype(np.int32)}))
-    colours = pc.list_flatten(stored["image_colours"]).to_numpy().reshape(len(wanted), _COLOURS).astype(np.int16)
-    apart = np.abs(colours[places[: len(first)]] - colours[places[len(first) :]])
-    alike: NDArray[np.bool_] = apart.max(axis=1, initial=0) <= MAX_CELL_DIFFERENCE
+    """Whether no cell of the two differs visibly; not where colours were not measured."""
+    wanted = np.unique(np.concatenate([first, second])).astype(np.int32)
+    stored = workspace.table("image_colours", wanted=pa.table({"position": wanted}))
+    measured = stored["position"].to_numpy()
+    colours = pc.list_flatten(stored["image_colours"]).to_numpy().reshape(len(measured), _COLOURS).astype(np.int16)
+    alike = np.isin(first, measured) & np.isin(second, measured)
+    ours, theirs = (colours[np.searchsorted(measured, ends[alike])] for ends in (first, second))
+    alike[alike] = np.abs(ours - theirs).max(axis=1, initial=0) <= MAX_CELL_DIFFERENCE
     return alike

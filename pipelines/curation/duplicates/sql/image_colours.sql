@@ -1,6 +1,7 @@
 -- The stored colours of some images.
 -- in: wanted (position)
--- out: image_colours, in the order of position
-select image_colours
+-- out: position (ascending), image_colours
+select position, image_colours
 from wanted join images using (position) join samples using (uid)
+where image_colours is not null
 order by position

@@ -151,3 +151,25 @@ def test_the_order_of_samples_does_not_matter(random: Any) -> None:
     random.shuffle(rows)
     assert find(*rows) == expected
     assert {row["kind"] for row in expected} == {"exact", "near_image"}
+
+
+def test_a_copy_without_words_joins_one_of_two_lookalikes_and_does_not_make_them_one() -> None:
+    silent = {"caption": None, "texts": {}}
+    found = near(sample("a", caption="Monaco"), sample("b", caption="Indonesia"), sample("c", **silent))
+    assert found == {"a": 0, "c": 1}
+
+
+def test_pictures_without_words_whose_colours_were_not_measured_are_left_alone() -> None:
+    silent = {"caption": None, "texts": {}, "image_colours": None}
+    assert near(sample("a", **silent), sample("b", **silent)) == {}
+
+
+def test_where_captions_are_to_be_ignored_pictures_that_look_the_same_are_one() -> None:
+    rows = sample("a", caption="a cat"), sample("b", caption="kitten", image_phash=3), sample("c", image_colours=RED)
+    assert near(*rows) == {}
+    assert near(*rows, kind=NearImage(ignore_captions=True)) == {"a": 0, "b": 1}
+
+
+def test_a_thousand_blank_pictures_that_say_the_same_are_one_component() -> None:
+    rows = [sample(f"u{n:04}", caption="blank", image_phash=0) for n in range(1000)]
+    assert sorted(near(*rows).values()) == list(range(1000))
