@@ -5,18 +5,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from pipelines import storage
 from pipelines.curation.contamination import evaluation_sets_for
-from pipelines.curation.judging import Judgement, Question, judge
+from pipelines.curation.counting import count_funnel, counts_of
+from pipelines.curation.judging import judge
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import Policy
+from pipelines.curation.questions import Question
 from pipelines.curation.records import check_snapshots
 from pipelines.curation.splits import Split
-from pipelines.curation.views import SCHEMA_VERSION, View, check_name, open_view, write_verdicts
+from pipelines.curation.subset import write_subset
+from pipelines.curation.views import SCHEMA_VERSION, View, check_name, open_view
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of, sha256
+from pipelines.shards.sidecar import SUCCESS
+from pipelines.shards.snapshots import each_stats, num_shards
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +67,7 @@ def curate(
     uri = layout.view(check_name(view), digest)
     created = not storage.exists(f"{uri}/view.json")
     if created:
-        _write(question, judge(question), inputs=inputs, view=view, digest=digest)
+        _write(question, inputs=inputs, view=view, digest=digest)
     manifest = open_view(layout, view, digest).manifest
     return ViewReport(
         view=view,
@@ -79,10 +82,11 @@ def curate(
     )
 
 
-def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, object], view: str, digest: str) -> None:
+def _write(question: Question, *, inputs: Mapping[str, object], view: str, digest: str) -> None:
     """All files of a view, `view.json` last."""
-    policy, table = question.query.policy, judgement.table()
-    manifest = {
+    layout, policy, uri = question.layout, question.query.policy, question.layout.view(view, digest)
+    judgement, failures = judge(question, uri), _failures(question)
+    known = {
         "schema_version": SCHEMA_VERSION,
         "view": view,
         "digest": digest,
@@ -91,25 +95,25 @@ def _write(question: Question, judgement: Judgement, *, inputs: Mapping[str, obj
         "alignment": question.alignment,
         "relations": list(question.relations),
         "inputs": {name: value for name, value in inputs.items() if name != "policy"},
-        "num_records": len(table) + sum(judgement.pool.failures.values()),
-        "num_failures_by_status": dict(judgement.pool.failures),
-        **_counts(judgement.verdicts.faults, table),
+        "num_records": judgement.num_samples + sum(failures.values()),
+        "num_failures_by_status": failures,
+        "num_unmeasured": {str(one): dict(families) for one, families in judgement.unmeasured.items()},
+        "faults": list(judgement.faults.names),
     }
-    stored = View(layout=question.layout, view=view, digest=digest, manifest=manifest)
-    storage.write_atomic(f"{stored.uri}/policy.sql", policy.sql.encode())
-    storage.write_json(f"{stored.uri}/params.json", dict(policy.params))
-    storage.write_table(f"{stored.uri}/funnel.parquet", judgement.funnel())
-    write_verdicts(stored.uri, table, num_snapshots=len(question.snapshots))
-    storage.write_json(f"{stored.uri}/view.json", manifest)
+    drawn = View(layout=layout, view=view, digest=digest, manifest=known)
+    funnel = count_funnel(layout, drawn.files, f"{uri}/facets.parquet", judgement.faults, failures)
+    stored = View(layout=layout, view=view, digest=digest, manifest={**known, **counts_of(funnel)})
+    storage.write_atomic(f"{uri}/policy.sql", policy.sql.encode())
+    storage.write_json(f"{uri}/params.json", dict(policy.params))
+    storage.write_table(f"{uri}/funnel.parquet", funnel)
+    write_subset(stored)
+    storage.write_json(f"{uri}/view.json", stored.manifest)
 
 
-def _counts(faults: Sequence[str], table: pa.Table) -> dict[str, object]:
-    first = Counter(table["first_fault"].to_pylist())
-    splits = Counter(table.filter(table["kept"])["split"].to_pylist())
-    return {
-        "num_samples": len(table),
-        "num_kept": first[None],
-        "num_kept_by_split": {str(split): splits[split] for split in Split},
-        "faults": list(faults),
-        "dropped_by_fault": {fault: first[fault] for fault in faults},
-    }
+def _failures(question: Question) -> dict[str, int]:
+    """Records that packing refused, by status."""
+    found: Counter[str] = Counter()
+    for snapshot in question.snapshots:
+        for stats in each_stats(question.layout, snapshot, range(num_shards(question.layout, snapshot))):
+            found.update(dict(stats["status_dict"]))  # type: ignore[call-overload]
+    return {status: int(count) for status, count in sorted(found.items()) if status != SUCCESS and count}

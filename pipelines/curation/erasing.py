@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.curation.forgetting.consequences import affected_views, exports_of
-from pipelines.curation.views import write_subset
+from pipelines.curation.subset import write_subset
 from pipelines.curation.withdrawing import withdrawn
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot
@@ -61,7 +61,7 @@ def erase(layout: Layout, *, corpora: Sequence[str] = ()) -> EraseReport:
     remove_urls(layout, uids)
     views, _ = affected_views(layout, uids)
     for one in views:
-        write_subset(one.view.uri, one.view.verdicts(), num_snapshots=len(one.view.snapshots))
+        write_subset(one.view)
     return EraseReport(
         num_samples=num_samples,
         num_shards=len(rewritten),

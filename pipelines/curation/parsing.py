@@ -4,17 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from pipelines.curation.policy import Policy
 from pipelines.curation.queries import database
+from pipelines.curation.shaping import TABLE, Node, Shape, shape_of
 from pipelines.errors import PolicyError
 
-TABLE = "samples"
 TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
 """Everything else that stands in a FROM could read something other than the samples."""
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +34,8 @@ class Query:
     """The aliases of the outermost SELECT, in order."""
     compared: tuple[tuple[str, str], ...]
     """(column, parameter) of every plain comparison."""
+    shape: Shape
+    """Whether it can be judged row by row."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -70,7 +69,13 @@ def parse(policy: Policy) -> Query:
         if found.get("class") == "COLUMN_REF"
         for name in map(str.lower, found["column_names"])
     )
-    query = Query(policy=policy, columns=columns, outputs=_outputs(node), compared=tuple(_compared(nodes)))
+    query = Query(
+        policy=policy,
+        columns=columns,
+        outputs=_outputs(node),
+        compared=tuple(_compared(nodes)),
+        shape=shape_of(node, nodes),
+    )
     _refuse_other_tables(policy, nodes)
     _refuse_impure_functions(policy, nodes)
     _check_params(policy, {str(found["identifier"]) for found in nodes if found.get("class") == "PARAMETER"})

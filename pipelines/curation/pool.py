@@ -46,7 +46,7 @@ class Pool:
 def known_columns() -> frozenset[str]:
     """Every name that a policy may use, measured or not."""
     every = (*KNOWN_FAMILIES.values(), ALIGNMENT, *RELATIVE.values())
-    signals = (name for family in every for name in _names(family))
+    signals = (name for family in every for name in names_of(family))
     return _SIDECAR | frozenset(DERIVED) | frozenset(signals)
 
 
@@ -58,9 +58,9 @@ def families_of(query: Query, alignment: str | None, relations: Sequence[str] = 
     used = {
         family.key: family
         for family in KNOWN_FAMILIES.values()
-        if family is FINGERPRINTS or _names(family) & query.names
+        if family is FINGERPRINTS or names_of(family) & query.names
     }
-    if scores := _names(ALIGNMENT) & query.names:
+    if scores := names_of(ALIGNMENT) & query.names:
         if alignment is None:
             raise PolicyError(
                 f"{query.where(min(scores))}: {min(scores)} is an alignment score and no scoring model is named. "
@@ -73,11 +73,11 @@ def families_of(query: Query, alignment: str | None, relations: Sequence[str] = 
 def _related(query: Query, relations: Sequence[str]) -> dict[str, Family]:
     """The relations that the policy names, each given once and none for nothing."""
     given = {key: relative_family(key) for key in relations}
-    used = {name: family for name, family in RELATIVE.items() if _names(family) & query.names}
+    used = {name: family for name, family in RELATIVE.items() if names_of(family) & query.names}
     for name, family in used.items():
         keys = [key for key in given if given[key] is family]
         if len(keys) != 1:
-            column = min(_names(family) & query.names)
+            column = min(names_of(family) & query.names)
             raise PolicyError(
                 f"{query.where(column)}: {column} is of a relation, and {len(keys)} families {name}@ are named. Run: "
                 f"python -m pipelines relate {name} --root ROOT, then name its family: --relation {name}@DIGEST."
@@ -107,7 +107,7 @@ def read_pool(layout: Layout, snapshots: Sequence[Snapshot], families: Mapping[s
     samples, repeated = samples.filter(first), samples.filter(pc.invert(first))
     unmeasured = {}
     for key, family in families.items():
-        wanted = sorted(_names(family) & {*names, "image_phash"})
+        wanted = sorted(names_of(family) & {*names, "image_phash"})
         signals = _read_signals(
             layout, snapshots, key, pa.schema([family.arrow.field(name) for name in ("uid", *wanted)])
         )
@@ -156,7 +156,8 @@ def unmeasured_message(pool: Pool, layout: Layout) -> str:
 _SIDECAR = frozenset(SIDECAR.names) - {"status", "error_message"}
 
 
-def _names(family: Family) -> frozenset[str]:
+def names_of(family: Family) -> frozenset[str]:
+    """The columns of a family under which it is known: the sidecar keeps what it has."""
     return frozenset(column.name for column in family.columns) - _SIDECAR
 
 

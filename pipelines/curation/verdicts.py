@@ -1,100 +1,79 @@
-"""From faults to verdicts: for every sample kept or not, the first fault, and all of them as bits.
+"""The faults of a view by bit, and which members of a component of duplicates are worse than what survives of it.
 
 Order of faults, and so which one is called the first:
 1. `tombstoned`: withdrawn by its owner, nothing else matters;
 2. `not_measured`: a rule could not be asked;
-3. `repeated_uid`: the same sample came with an earlier snapshot of the pool;
+3. `repeated_uid`: the same sample came with an earlier snapshot of the pool; no rule sees it;
 4. the policy's rules, in column order;
 5. `near_held_out`: before duplicates, so that the held-out twin and not the training twin survives;
-6. `contaminated`: an evaluation set of another view asks it;
-7. `duplicate`, then `near_duplicate`: the best of those that survived everything above is kept, so that a rule that
-   drops the best picture of a thing does not drop the thing.
+6. `contaminated`: close to what an evaluation set holds;
+7. duplicates, kind by kind: the best of those that survived everything above are kept, so that a rule that drops the
+   best picture of a thing does not drop the thing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
+import duckdb
 
+from pipelines.curation.duplicates.settings import FAULTS as FAULT_OF_KIND
+from pipelines.curation.queries import fill_sql
 from pipelines.errors import PolicyError
 
 BEFORE = ("tombstoned", "not_measured", "repeated_uid")
-AFTER = ("near_held_out", "contaminated", "duplicate", "near_duplicate")
+AFTER = ("near_held_out", "contaminated")
 MAX_FAULTS = 64
 
-Mask = NDArray[np.bool_]
-NO_COMPONENT = -1
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Membership:
-    """Which component of duplicates each sample is in, and how good it is there."""
+class Faults:
+    """The names of a view's faults by bit."""
 
-    component: NDArray[np.int64]
-    """NO_COMPONENT where it is in none."""
-    rank: NDArray[np.int64]
-    """0 is the best."""
+    names: tuple[str, ...]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdicts:
-    """One per sample, in the order of the samples."""
-
-    faults: tuple[str, ...]
-    """Names by bit, in the order in which they are judged."""
-    bits: NDArray[np.uint64]
-    weight: NDArray[np.float32]
+    def bit(self, name: str) -> int:
+        """The number whose only bit is that of the fault."""
+        return 1 << self.names.index(name)
 
     @property
-    def kept(self) -> Mask:
-        return np.equal(self.bits, 0)
+    def first_rule(self) -> int:
+        """Position of the policy's first rule."""
+        return len(BEFORE)
 
-    @property
-    def first_fault(self) -> "pa.Array[Any]":
-        """The name of the lowest bit; null where the sample is kept."""
-        lowest = np.bitwise_count((self.bits & -self.bits) - np.uint64(1)).astype(np.int32)
-        return pa.array(self.faults, pa.string()).take(pa.array(lowest, mask=self.kept))
+    def first_fault_sql(self, kind: str) -> str:
+        """The name of the lowest bit of `faults`, of the ENUM `kind`; null where there is none."""
+        whens = " ".join(f"when faults & {1 << bit}::ubigint <> 0 then '{name}'" for bit, name in enumerate(self.names))
+        return f"(case when faults = 0 then null {whens} end)::{kind}"
 
 
-def decide(
-    *,
-    before: Mapping[str, Mask],
-    rules: Mapping[str, Mask],
-    near_held_out: Mask,
-    contaminated: Mask,
-    duplicates: Mapping[str, Membership],
-) -> dict[str, Mask]:
-    """All faults in the order in which they are judged."""
-    taken = set(rules) & {*BEFORE, *AFTER}
+def faults_of(rules: Sequence[str], kinds: Sequence[str]) -> Faults:
+    """All faults in the order in which they are judged; `kinds` of duplicates in any order."""
+    duplicates = [fault for kind, fault in FAULT_OF_KIND.items() if kind in kinds]
+    taken = set(rules) & {*BEFORE, *AFTER, *FAULT_OF_KIND.values()}
     if taken:
         raise PolicyError(f"fault {min(taken)}: the engine decides it itself. Give the rule another name.")
-    faults = {**before, **rules, "near_held_out": near_held_out, "contaminated": contaminated}
-    if len(faults) + len(duplicates) > MAX_FAULTS:
-        raise PolicyError(f"{len(rules)} rules: at most {MAX_FAULTS - len(BEFORE) - len(AFTER)} fit the bit vector.")
-    survives = ~np.logical_or.reduce(list(faults.values()))
-    for name, membership in duplicates.items():
-        faults[name] = _worse_than_survivor(membership, survives)
-        survives &= ~faults[name]
-    return faults
+    names = (*BEFORE, *rules, *AFTER, *duplicates)
+    if len(names) > MAX_FAULTS:
+        raise PolicyError(
+            f"{len(rules)} rules: at most {MAX_FAULTS - len(names) + len(rules)} fit the bit vector. Join some by `or`."
+        )
+    return Faults(names=names)
 
 
-def verdicts_of(faults: Mapping[str, Mask], weight: NDArray[np.float32]) -> Verdicts:
-    """Pack the faults into bits."""
-    bits = np.zeros(len(weight), dtype=np.uint64)
-    for bit, mask in enumerate(faults.values()):
-        bits |= mask.astype(np.uint64) << np.uint64(bit)
-    return Verdicts(faults=tuple(faults), bits=bits, weight=weight)
+def mark_duplicates(
+    connection: duckdb.DuckDBPyConnection, faults: Faults, *, caps: Mapping[str, int] | None = None
+) -> None:
+    """Insert into `marks` (uid, bits) those of `members` that are worse than enough survivors of their component.
 
-
-def _worse_than_survivor(membership: Membership, survives: Mask) -> Mask:
-    """Whether a better member of the same component survives."""
-    inside = membership.component != NO_COMPONENT
-    best = np.full(membership.component.max(initial=NO_COMPONENT) + 1, np.iinfo(np.int64).max)
-    members = inside & survives
-    np.minimum.at(best, membership.component[members], membership.rank[members])
-    worse = np.zeros(len(survives), dtype=bool)
-    worse[inside] = membership.rank[inside] > best[membership.component[inside]]
-    return worse
+    `members`: uid, kind, component, rank, preference, bits (all that was decided before). Kind by kind; one that falls
+    as a duplicate of one kind does not survive for the next. `caps` says how many of a component are kept, by kind
+    (default 1). Members of one rank are one thing: kept or dropped together, by the highest preference among them.
+    """
+    for kind, fault in FAULT_OF_KIND.items():
+        if fault in faults.names:
+            parts = {"kind": f"'{kind}'", "cap": str((caps or {}).get(kind, 1)), "bit": str(faults.bit(fault))}
+            connection.execute(f"create or replace temp table worse as {fill_sql('worse_duplicates', **parts)}")
+            connection.execute("insert into marks select uid, bits from worse")
+            connection.execute(
+                "update members set bits = members.bits | worse.bits from worse where members.uid = worse.uid"
+            )

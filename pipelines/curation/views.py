@@ -4,13 +4,11 @@ A view is never changed: other inputs are another digest. `view.json` is written
 exist for a reader.
 """
 
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,10 +21,12 @@ from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
 from pipelines.shards.tombstones import has_tombstones
 
-SCHEMA_VERSION = 2
+FACETS = ("corpus", "snapshot", "split", "language", "source", "license", "modalities")
+"""What funnels, differences and cards count by: one row of `facets.parquet` for each combination that occurs."""
+_IN_FILES = ("uid", "corpus", "snapshot", "shard", "source_row", "kept", "first_fault", "faults", "weight", "split")
+SCHEMA_VERSION = 3
 """Of `view.json` and the verdicts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_ROWS_PER_FILE = 1_000_000
 _TOMBSTONED: Mapping[str, Any] = {"kept": False, "first_fault": "tombstoned", "faults": 1}
 """Columns of a verdict on a sample that was withdrawn after it was kept; `tombstoned` is always the first fault."""
 
@@ -92,11 +92,34 @@ class View:
                 wanted = wanted.set_column(wanted.schema.get_field_index(name), name, column)
         return wanted if columns is None else wanted.select(columns)
 
-    def decided(self, columns: list[str] | None = None) -> pa.Table:
-        """The verdicts as they were decided, whatever was withdrawn since; nobody is to read samples by them."""
+    @property
+    def files(self) -> list[str]:
+        """Of the verdicts: the columns of `_IN_FILES`, and `facet`, a key of `facets`."""
         folder = f"{self.uri}/verdicts"
-        tables = [storage.read_table(f"{folder}/{name}", columns) for name in storage.names(folder, ".parquet")]
-        return pa.concat_tables(tables)
+        return [f"{folder}/{name}" for name in storage.names(folder, ".parquet")]
+
+    def facets(self) -> pa.Table:
+        """What `facet` means: corpus, snapshot, split, language, source, license, modalities."""
+        return storage.read_table(f"{self.uri}/facets.parquet")
+
+    def decided(self, columns: list[str] | None = None) -> pa.Table:
+        """The verdicts as they were decided, whatever was withdrawn since; nobody is to read samples by them.
+
+        `columns` of the files and of the facets; without them all of both but `facet`.
+        """
+        of_facets = [name for name in FACETS if name not in _IN_FILES]
+        wanted = columns if columns is not None else [*_IN_FILES, *of_facets]
+        own = [name for name in wanted if name not in of_facets]
+        joins = len(own) < len(wanted)
+        read = [*own, "facet"] if joins and "facet" not in own else own
+        table = pa.concat_tables([storage.read_table(file, read) for file in self.files])
+        if joins:
+            facets = self.facets()
+            row = pc.index_in(table["facet"], value_set=facets["facet"].combine_chunks())
+            for name in wanted:
+                if name in of_facets:
+                    table = table.append_column(name, facets[name].take(row))
+        return table.select(wanted)
 
     def funnel(self) -> pa.Table:
         """What each fault does: see sql/funnel.sql; section `all` begins with the records that packing refused."""
@@ -141,33 +164,3 @@ def check_name(view: str) -> str:
     if not _NAME.fullmatch(view):
         raise PolicyError(f"view {view!r}: not a name. Use 1 to 64 of a-z 0-9 _ - . and start with a letter or digit.")
     return view
-
-
-def write_verdicts(uri: str, verdicts: pa.Table, *, num_snapshots: int) -> None:
-    """Verdicts, and the subset files that DataComp and open_clip read."""
-    for number, start in enumerate(range(0, max(len(verdicts), 1), _ROWS_PER_FILE)):
-        storage.write_table(f"{uri}/verdicts/{number:08d}.parquet", verdicts.slice(start, _ROWS_PER_FILE))
-    write_subset(uri, verdicts, num_snapshots=num_snapshots)
-
-
-def write_subset(uri: str, verdicts: pa.Table, *, num_snapshots: int) -> None:
-    """`uids.npy` and `sizes.json` of what is kept; again where samples of a view were withdrawn."""
-    kept = verdicts.filter(verdicts["kept"])
-    storage.write_atomic(f"{uri}/uids.npy", uids_npy(row["uid"] for row in kept.select(["uid"]).to_pylist()))
-    sizes = run_sql("sizes", kept=kept).to_pylist()
-    named = {_tar_name(row, is_alone=num_snapshots == 1): row["num_samples"] for row in sizes}
-    storage.write_json(f"{uri}/sizes.json", named)
-
-
-def _tar_name(row: Mapping[str, Any], *, is_alone: bool) -> str:
-    """Relative to the folder of the only snapshot, else to that of all shards."""
-    name = f"{row['shard']:08d}.tar"
-    return name if is_alone else f"{row['corpus']}/{row['snapshot']}/{name}"
-
-
-def uids_npy(uids: Iterable[str]) -> bytes:
-    """DataComp's subset file: pairs of u8, the halves of the uid, sorted."""
-    halves = sorted((int(uid[:16], 16), int(uid[16:], 16)) for uid in uids)
-    buffer = io.BytesIO()
-    np.save(buffer, np.array(halves, dtype=np.dtype("u8,u8")), allow_pickle=False)
-    return buffer.getvalue()

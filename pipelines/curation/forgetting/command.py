@@ -15,7 +15,7 @@ from pipelines.curation.forgetting.consequences import (
     reports_of,
     shards_of,
 )
-from pipelines.curation.views import write_subset
+from pipelines.curation.subset import write_subset
 from pipelines.curation.withdrawing import FINGERPRINTS, resolve, withdrawn
 from pipelines.errors import PolicyError
 from pipelines.layout import Layout
@@ -93,7 +93,7 @@ def _told(layout: Layout, found: pa.Table, *, is_dry: bool) -> dict[str, object]
     views, unreadable = affected_views(layout, uids)
     if not is_dry:
         for one in views:
-            write_subset(one.view.uri, one.view.verdicts(), num_snapshots=len(one.view.snapshots))
+            write_subset(one.view)
         pairs = found.select(["corpus", "snapshot"]).group_by(["corpus", "snapshot"]).aggregate([]).to_pylist()
         renew_pages(layout, [Snapshot(**pair) for pair in pairs])
     told: dict[str, object] = {

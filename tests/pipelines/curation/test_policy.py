@@ -84,7 +84,7 @@ def test_a_policy_is_found_by_name_or_by_path(tmp_path: Path) -> None:
     path.write_text(SQL)
     assert load_policy(path) == parse_policy("mine", SQL)
     assert load_policy("default").name == "default"
-    with pytest.raises(PolicyError, match=r"neither a bundled policy \(aligned, default\) nor a file"):
+    with pytest.raises(PolicyError, match=r"neither a bundled policy \(aligned, .*default, .*\) nor a file"):
         load_policy("defualt")
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyError, match="not UTF-8"):

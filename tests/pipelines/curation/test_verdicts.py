@@ -1,108 +1,140 @@
-import numpy as np
+import random
+from typing import Any
+
+import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.curation.verdicts import AFTER, NO_COMPONENT, Membership, Verdicts, decide, verdicts_of
+from pipelines.curation.duplicates import FAULTS as FAULT_OF_KIND
+from pipelines.curation.verdicts import AFTER, BEFORE, Faults, faults_of, mark_duplicates
 from pipelines.errors import PolicyError
 
-Row = tuple[bool, bool, bool, int, int, int, int]
-rows = st.lists(
-    st.tuples(
-        st.booleans(), st.booleans(), st.booleans(),
-        st.integers(NO_COMPONENT, 3), st.integers(0, 3), st.integers(NO_COMPONENT, 2), st.integers(0, 3),
-    ),
-    max_size=20,
-)  # fmt: skip
+FAULTS = faults_of(["too_small"], ["near_image", "exact"])
+TOO_SMALL = FAULTS.bit("too_small")
+Member = tuple[str, str, str, int, float | None, int]
 
 
-def judged(samples: list[Row]) -> Verdicts:
-    columns = np.array(samples, dtype=np.int64).reshape(-1, 7).T
-    exact = Membership(component=columns[3], rank=columns[4])
-    near = Membership(component=columns[5], rank=columns[6])
-    faults = decide(
-        before={"tombstoned": columns[0].astype(bool), "not_measured": np.zeros(len(samples), dtype=bool)},
-        rules={"too_small": columns[1].astype(bool)},
-        near_held_out=columns[2].astype(bool),
-        contaminated=columns[2].astype(bool),
-        duplicates={"duplicate": exact, "near_duplicate": near},
+def marked(*members: Member, caps: dict[str, int] | None = None) -> dict[str, set[str]]:
+    """(uid, kind, component, rank, preference, bits) -> uid -> faults that were added."""
+    columns: list[list[Any]] = [list(column) for column in zip(*members, strict=True)] or [[]] * 6
+    table = pa.table(
+        {
+            "uid": pa.array(columns[0], pa.string()),
+            "kind": pa.array(columns[1], pa.string()),
+            "component": pa.array(columns[2], pa.string()),
+            "rank": pa.array(columns[3], pa.int32()),
+            "preference": pa.array(columns[4], pa.float64()),
+            "bits": pa.array(columns[5], pa.uint64()),
+        }
     )
-    return verdicts_of(faults, np.ones(len(samples), dtype=np.float32))
-
-
-def first(*samples: Row) -> list[str | None]:
-    return judged(list(samples)).first_fault.to_pylist()
+    with duckdb.connect() as connection:
+        connection.register("given", table)
+        connection.execute("create temp table members as from given")
+        connection.execute("create temp table marks (uid varchar, bits ubigint)")
+        mark_duplicates(connection, FAULTS, caps=caps)
+        rows = connection.execute("select uid, bits from marks").fetchall()
+    found: dict[str, set[str]] = {}
+    for uid, bits in rows:
+        found.setdefault(uid, set()).update(name for name in FAULTS.names if FAULTS.bit(name) & bits)
+    return found
 
 
 def test_faults_are_judged_in_the_documented_order() -> None:
-    assert judged([]).faults == ("tombstoned", "not_measured", "too_small", *AFTER)
-    everything = (True, True, True, 0, 1, 0, 1)
-    best = (False, False, False, 0, 0, 0, 0)
-    assert first(everything, best) == ["tombstoned", None]
-    assert int(judged([everything, best]).bits[0]) == 0b1111101
+    assert FAULTS.names == (*BEFORE, "too_small", *AFTER, "duplicate", "near_duplicate")
+    assert faults_of([], FAULT_OF_KIND).names[-5:] == tuple(FAULT_OF_KIND.values())
+    assert [FAULTS.bit(name) for name in FAULTS.names] == [1 << bit for bit in range(8)]
 
 
-def test_the_best_survivor_of_a_component_is_kept() -> None:
-    fallen_best, second, third = (
-        (False, True, False, 0, 0, -1, 0),
-        (False,) * 3 + (0, 1, -1, 0),
-        (False,) * 3 + (0, 2, -1, 0),
-    )
-    assert first(fallen_best, second, third) == ["too_small", None, "duplicate"]
+def first_faults(faults: Faults, *bits: int) -> list[str | None]:
+    given = ", ".join(f"({each}::ubigint)" for each in bits)
+    parts = {"FIRST": faults.first_fault_sql("varchar"), "GIVEN": given}
+    sql = "select FIRST from (values GIVEN) as t(faults)"
+    for name, part in parts.items():
+        sql = sql.replace(name, part)
+    return [row[0] for row in duckdb.sql(sql).fetchall()]
 
 
-def test_near_duplicates_are_judged_among_what_exact_duplicates_left() -> None:
-    copy_of_best, best, other = (False,) * 3 + (0, 1, 0, 0), (False,) * 3 + (0, 0, 0, 0), (False,) * 3 + (-1, 0, 0, 1)
-    assert first(copy_of_best, best, other) == ["duplicate", None, "near_duplicate"]
-
-
-def test_samples_that_share_the_best_picture_are_all_kept() -> None:
-    assert first(*[(False,) * 3 + (-1, 0, 0, 0)] * 3) == [None, None, None]
-
-
-@settings(deadline=None)
-@given(rows)
-def test_nothing_is_lost_and_every_component_keeps_its_best_survivor(samples: list[Row]) -> None:
-    verdicts = judged(samples)
-    names = verdicts.first_fault.to_pylist()
-    assert len(names) == len(samples)
-    for name, bits in zip(names, verdicts.bits.tolist(), strict=True):
-        assert (name is None) == (bits == 0)
-        assert name is None or bits & -bits == 1 << verdicts.faults.index(name)
-    survivors = [not any(sample[:3]) for sample in samples]
-    for component in {sample[3] for sample, survives in zip(samples, survivors, strict=True) if survives} - {-1}:
-        ranks = [s[4] for s, survives in zip(samples, survivors, strict=True) if survives and s[3] == component]
-        passed = [
-            s[4]
-            for s, bits in zip(samples, verdicts.bits.tolist(), strict=True)
-            if s[3] == component and not bits & 0b0111111
-        ]
-        assert passed == [min(ranks)] * ranks.count(min(ranks))
-
-
-@settings(deadline=None)
-@given(rows, st.randoms(use_true_random=False))
-def test_verdicts_do_not_depend_on_the_order_of_samples(samples: list[Row], random: object) -> None:
-    order = list(range(len(samples)))
-    random.shuffle(order)  # type: ignore[attr-defined]
-    assert judged([samples[n] for n in order]).bits.tolist() == [judged(samples).bits.tolist()[n] for n in order]
-
-
-def test_a_rule_may_not_take_a_name_of_the_engine() -> None:
-    none = np.zeros(1, dtype=bool)
-    with pytest.raises(PolicyError, match="near_duplicate: the engine decides it itself"):
-        decide(before={}, rules={"near_duplicate": none}, near_held_out=none, contaminated=none, duplicates={})
-
-
-def test_more_rules_than_bits_are_refused() -> None:
-    none = np.zeros(1, dtype=bool)
-    rules = {f"rule_{number}": none for number in range(64)}
-    with pytest.raises(PolicyError, match="64 rules: at most 57"):
-        decide(before={}, rules=rules, near_held_out=none, contaminated=none, duplicates={})
+def test_the_first_fault_is_the_lowest_bit() -> None:
+    assert first_faults(FAULTS, 0, 12, 8, 130) == [None, "repeated_uid", "too_small", "not_measured"]
 
 
 def test_the_last_bit_works() -> None:
-    faults = {f"rule_{number}": np.array([number == 63]) for number in range(64)}
-    verdicts = verdicts_of(faults, np.ones(1, dtype=np.float32))
-    assert verdicts.first_fault.to_pylist() == ["rule_63"]
-    assert int(verdicts.bits[0]) == 1 << 63
+    assert first_faults(Faults(names=tuple(f"rule_{number}" for number in range(64))), 1 << 63) == ["rule_63"]
+
+
+def test_the_best_survivor_of_a_component_is_kept() -> None:
+    assert marked(
+        ("fallen best", "exact", "c", 0, None, TOO_SMALL),
+        ("second", "exact", "c", 1, None, 0),
+        ("third", "exact", "c", 2, None, 0),
+        ("fallen third", "exact", "c", 3, None, TOO_SMALL),
+        ("alone", "exact", "d", 0, None, TOO_SMALL),
+        ("worse of the fallen", "exact", "d", 1, None, TOO_SMALL),
+    ) == {"third": {"duplicate"}, "fallen third": {"duplicate"}}
+
+
+def test_near_duplicates_are_judged_among_what_exact_duplicates_left() -> None:
+    assert marked(
+        ("copy of best", "exact", "a", 1, None, 0),
+        ("copy of best", "near_image", "b", 0, None, 0),
+        ("best", "exact", "a", 0, None, 0),
+        ("other", "near_image", "b", 1, None, 0),
+        ("worst", "near_image", "b", 2, None, 0),
+    ) == {"copy of best": {"duplicate"}, "worst": {"near_duplicate"}}
+
+
+def test_samples_that_share_the_best_picture_are_all_kept() -> None:
+    assert marked(*((name, "near_image", "c", 0, None, 0) for name in "abc")) == {}
+
+
+def test_the_preferred_one_is_kept_and_what_shows_the_same_stays_with_it() -> None:
+    assert marked(
+        ("plain", "near_image", "c", 0, 1.0, 0),
+        ("preferred", "near_image", "c", 1, 2.0, 0),
+        ("beside it", "near_image", "c", 1, 0.5, 0),
+        ("unsaid", "near_image", "c", 2, None, 0),
+    ) == {"plain": {"near_duplicate"}, "unsaid": {"near_duplicate"}}
+
+
+def test_a_component_may_keep_more_than_one() -> None:
+    members = [(f"m{rank}", "exact", "c", rank, None, TOO_SMALL * (rank == 1)) for rank in range(5)]
+    assert set(marked(*members, caps={"exact": 2})) == {"m3", "m4"}
+    assert set(marked(*members, caps={"exact": 9})) == set()
+
+
+row = st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([None, 0.0, 1.0]), st.booleans())
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(row, max_size=12), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_every_component_keeps_its_best_survivors_in_any_order_of_rows(
+    rows: list[Any], cap: int, shuffled: random.Random
+) -> None:
+    members: list[Member] = [
+        (f"{number}", "exact", f"c{component}", rank, preference, TOO_SMALL * falls)
+        for number, (component, rank, preference, falls) in enumerate(rows)
+    ]
+    found = set(marked(*members, caps={"exact": cap}))
+    shuffled.shuffle(members)
+    assert set(marked(*members, caps={"exact": cap})) == found
+    for component in {member[2] for member in members}:
+        inside = [member for member in members if member[2] == component]
+        best: dict[int, float] = {}
+        for member in inside:
+            best[member[3]] = max(best.get(member[3], -1), -1 if member[4] is None else member[4])
+        order = sorted(best, key=lambda rank: (-best[rank], rank))
+        surviving = [rank for rank in order if any(m[3] == rank and not m[5] for m in inside)]
+        kept = {m[0] for m in inside if m[0] not in found and not m[5]}
+        assert kept == {m[0] for m in inside if m[3] in surviving[:cap] and not m[5]}
+
+
+def test_a_rule_may_not_take_a_name_of_the_engine() -> None:
+    with pytest.raises(PolicyError, match="semantic_duplicate: the engine decides it itself"):
+        faults_of(["semantic_duplicate"], [])
+
+
+def test_more_rules_than_bits_are_refused() -> None:
+    with pytest.raises(PolicyError, match="64 rules: at most 57 fit"):
+        faults_of([f"rule_{number}" for number in range(64)], ["exact", "near_image"])

@@ -2,9 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.curation.evaluating import evaluate
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import load_policy
+from tests.pipelines.curation.pools import evaluate
 
 
 def samples(matched: list[list[int] | None]) -> pa.Table:

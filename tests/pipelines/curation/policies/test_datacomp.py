@@ -3,10 +3,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.curation.evaluating import evaluate
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import load_policy
 from tests.pipelines.curation.policies.datacomp import BASELINES, clip_score, pool, with_relations
+from tests.pipelines.curation.pools import evaluate
 
 
 def kept(name: str, table: pa.Table, **params: object) -> np.ndarray:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import storage
-from pipelines.curation.judging import Question
+from pipelines.curation.questions import Question
 from pipelines.layout import Layout
 from pipelines.samples import Record, Reference, Snapshot
 from pipelines.shards.packing import PackingConfig, pack
