@@ -25,15 +25,17 @@ def since_last(context: dg.AssetExecutionContext, view: View) -> dict[str, Any]:
     except PolicyError:
         return {"since_last": f"view {last['view']}/{last.data_version[:12]} is not stored any more"}
     found = diff(before, view)
+    totals = found.totals
     rows = [
         [change, cause, number]
         for change in ("added", "removed")
         for cause, number in list(found.by(change, "cause").items())[:_MAX_ROWS]
     ]
     return {
-        "since_last": f"{found.num_added:,} added, {found.num_removed:,} removed, {found.num_kept_by_both:,} in both",
+        "since_last": f"{totals.num_added:,} added, {totals.num_removed:,} removed, "
+        f"{totals.num_kept_by_both:,} in both",
         "changes": table(["change", "because of", "samples"], rows),
-        "num_added": found.num_added,
-        "num_removed": found.num_removed,
+        "num_added": totals.num_added,
+        "num_removed": totals.num_removed,
         "before": f"{before.view}/{before.digest}",
     }

@@ -68,6 +68,10 @@ class Layout:
     def view(self, view: str, digest: str) -> str:
         return f"{self.root}/views/{view}/{digest}"
 
+    def current_view(self, view: str) -> str:
+        """What the name of a view stands for today, and stood for before."""
+        return f"{self.root}/views/{view}/current.json"
+
     def duplicates(self, digest: str) -> str:
         """Of one or more snapshots."""
         return f"{self.root}/duplicates/{digest}.parquet"

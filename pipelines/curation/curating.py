@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipelines import storage
 from pipelines.curation.contamination import evaluation_sets_for
 from pipelines.curation.counting import count_funnel, counts_of
+from pipelines.curation.currents import make_current
 from pipelines.curation.judging import judge
 from pipelines.curation.parsing import parse
 from pipelines.curation.policy import Policy
@@ -67,8 +68,9 @@ def curate(
     uri = layout.view(check_name(view), digest)
     created = not storage.exists(f"{uri}/view.json")
     if created:
-        _write(question, inputs=inputs, view=view, digest=digest)
+        write_view(question, inputs=inputs, view=view, digest=digest)
     manifest = open_view(layout, view, digest).manifest
+    make_current(layout, view, digest)
     return ViewReport(
         view=view,
         digest=digest,
@@ -82,7 +84,7 @@ def curate(
     )
 
 
-def _write(question: Question, *, inputs: Mapping[str, object], view: str, digest: str) -> None:
+def write_view(question: Question, *, inputs: Mapping[str, object], view: str, digest: str) -> None:
     """All files of a view, `view.json` last."""
     layout, policy, uri = question.layout, question.query.policy, question.layout.view(view, digest)
     judgement, failures = judge(question, uri), _failures(question)

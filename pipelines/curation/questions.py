@@ -30,6 +30,8 @@ class Question:
     allow_not_measured: bool
     relations: tuple[str, ...] = ()
     """Families that `relate` made, by key."""
+    as_of: tuple[str, ...] | None = None
+    """Withdrawn samples as they were known when a stored view was curated; None: as they are today."""
     evaluation_sets: tuple[EvaluationSet, ...] = ()
     """Of other views; what they ask may not be trained on."""
 
@@ -80,4 +82,6 @@ class Question:
 
     def tombstones(self) -> list[str]:
         """The withdrawn samples of these snapshots, sorted."""
+        if self.as_of is not None:
+            return list(self.as_of)
         return sorted({str(uid) for uid in withdrawn(self.layout, self.snapshots)["uid"].to_pylist()})

@@ -1,4 +1,4 @@
-"""The verb `relate`: what samples are to entries, synsets, centroids, target images or each other."""
+"""The verb `relate`: what samples are to entries, synsets, centroids, target images, each other, or others' scores."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.curation.given_scores import KEYS, MASKED, SCORES, GivenScores, import_scores
 from pipelines.curation.views import find_view
 from pipelines.errors import SignalError
 from pipelines.layout import Layout
@@ -21,7 +22,6 @@ from pipelines.signals.relating.relations import Relation, relate
 from pipelines.signals.relating.synsets import synsets_relation
 from pipelines.signals.relating.targets import targets_relation
 from pipelines.signals.relating.wording import own_entries
-from pipelines.signals.schema import RELATIVE
 from pipelines.signals.vectors import iterate_vectors
 
 _NEEDS: Mapping[str, Sequence[str]] = {
@@ -30,12 +30,14 @@ _NEEDS: Mapping[str, Sequence[str]] = {
     "centroids": ("embeddings", "centroids"),
     "targets": ("embeddings", "targets"),
     "batches": ("embeddings",),
+    "scores": ("table", "key", "score"),
+    "masked": ("table", "key", "score"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `relate`."""
-    parser.add_argument("family", choices=list(RELATIVE), metavar="FAMILY", help=f"one of {', '.join(RELATIVE)}")
+    parser.add_argument("family", choices=list(_NEEDS), metavar="FAMILY", help=f"one of {', '.join(_NEEDS)}")
     parser.add_argument("--root", required=True, help="folder or URI that holds shards/ and signals/")
     parser.add_argument("--corpus", help="only this corpus (default: all under the root)")
     parser.add_argument("--snapshot", help="only this snapshot of the corpus")
@@ -54,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--batch-size", type=int, default=32_768, help="pairs (default: %(default)s)")
     images.add_argument("--divisions", type=int, default=10, help="of the pool into batches (default: %(default)s)")
     images.add_argument("--temperature", type=float, default=0.01, help="of the model (default: %(default)s)")
+    given = parser.add_argument_group("scores (an alignment family), masked (T-MARS) that others computed")
+    given.add_argument("--table", metavar="FILE|FOLDER", help="Parquet, e.g. DataComp's metadata")
+    given.add_argument("--key", choices=KEYS, help="what it shares with the sidecars")
+    given.add_argument("--table-key", default="", metavar="COLUMN", help="where the table calls it otherwise")
+    given.add_argument("--score", metavar="COLUMN", help="e.g. clip_l14_similarity_score")
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
@@ -71,6 +78,11 @@ def run(args: argparse.Namespace) -> dict[str, object]:
             temperature=args.temperature,
         )
         reports = {str(one): relate_batches(layout, one, batches) for one in snapshots}
+    elif args.family in (SCORES, MASKED):
+        given = GivenScores(
+            table=args.table, key=args.key, column=args.score, family=args.family, table_key=args.table_key
+        )
+        reports = {str(one): import_scores(layout, one, given) for one in snapshots}
     else:
         relation = _relation(args, layout, snapshots)
         reports = {str(one): relate(layout, one, relation, num_workers=args.workers) for one in snapshots}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.curation.currents import current_digest
 from pipelines.curation.queries import run_sql
 from pipelines.curation.records import read_records
 from pipelines.curation.withdrawing import withdrawn_among
@@ -142,8 +143,11 @@ def open_view(layout: Layout, view: str, digest: str) -> View:
 
 
 def find_view(layout: Layout, name: str) -> View:
-    """By `view/digest`; a beginning of the digest is enough where only one view has it."""
+    """By `view/digest`; a beginning of the digest is enough where only one view has it. By `view`: the current one."""
     view, _, beginning = name.partition("/")
+    current = None if beginning else current_digest(layout, check_name(view))
+    if current and storage.exists(f"{layout.view(view, current)}/view.json"):
+        return open_view(layout, view, current)
     found = [digest for digest in stored_digests(layout, check_name(view)) if digest.startswith(beginning)]
     if len(found) != 1:
         listed = ", ".join(digest[:12] for digest in found or stored_digests(layout, view)) or "none"

@@ -185,4 +185,9 @@ BATCHES = (
     _is("neg_clip_loss", _F32, "", (None, 1), "image_text_score less what its image and its text have in common with "
         "the others of random batches; higher is better", "negCLIPLoss, Wang et al. 2024"),
 )
+
+MASKED = (
+    _is("masked_image_text_score", _F32, "", (-1, 1), "as image_text_score, of the image with its text painted over; "
+        "null where the given table has none", "T-MARS, Maini et al. 2023"),
+)
 # fmt: on

@@ -56,6 +56,7 @@ RELATIVE: Mapping[str, Family] = {
     "centroids": Family(name="centroids", version=1, modality=None, columns=columns.CENTROIDS),
     "targets": Family(name="targets", version=1, modality=None, columns=columns.TARGETS),
     "batches": Family(name="batches", version=1, modality=None, columns=columns.BATCHES),
+    "masked": Family(name="masked", version=1, modality=None, columns=columns.MASKED),
 }
 """What a sample is to something that a user names. The key carries the digest of that, e.g. `entries@0123456789ab`;
 the version of the formula is in the digest."""

@@ -32,6 +32,9 @@ JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
 NEAR_HASHES = "all pairs of hashes at distance <= 4 (1 M)"
 NEAR_TEXTS = "near captions by MinHash (1 M)"
 NEAR_VECTORS = "semantic duplicates of vectors (200 k, 512 dimensions)"
+DIFF_POSITION = "diff of two stored views of one pool (bar: 20 M in 5 s)"
+DIFF_UID = "diff of two stored views of two pools, by uid"
+MATCH_ENTRIES = "match captions with 500,000 entries"
 
 STAGES = {
     "writing": (WRITE_FETCHED, WRITE_RECORDS, WRITE_SPARE, WRITE_INDEX, WRITE_MEMORY),
@@ -52,6 +55,7 @@ STAGES = {
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
     "duplicates": (NEAR_HASHES, NEAR_TEXTS, NEAR_VECTORS),
     "exporting": (EXPORT_ALL, EXPORT_HALF, EXPORT_CACHED),
+    "comparing": (DIFF_POSITION, DIFF_UID, MATCH_ENTRIES),
 }
 """Stage (a module with `rows`) -> its rows, in order."""
 CUDA_ONLY = frozenset({STEP_CUDA})

@@ -1,5 +1,9 @@
 -- What hardly any training wants: broken, empty or unreadable media, and captions that are not captions.
 -- Mild on purpose: one word, or one Chinese character, is a good caption; drawings and short clips are welcome.
+-- Copies go: of equal samples, and of versions of one picture, the best is kept (plainest words, then largest), so that
+-- a rule that drops the best picture of a thing does not drop the thing. No preference: the plain one is the better
+-- example even where another version scores higher.
+-- @duplicates = {"exact": {}, "near_image": {}}
 -- $min_image_pixels = 16         of the shorter side
 -- $max_aspect = 10.0             longer over shorter side; a flute or a bassoon has 7
 -- $min_characters = 1            of the primary caption
@@ -26,7 +30,7 @@ select
   words >= $min_words_for_repetition and repetition > $max_repetition as repeated_text,
   flagged_word_hits > $max_flagged_words as flagged_words,
   has_url as web_address,
-  has_email or has_phone as personal_data,
+  has_email or has_phone or num_card_numbers > 0 or num_ibans > 0 as personal_data,
 
   duration_seconds < $min_audio_seconds as too_short_audio,
   duration_seconds > $max_audio_seconds as too_long_audio,

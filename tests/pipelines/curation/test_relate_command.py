@@ -2,14 +2,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.__main__ import main
 from pipelines.curation.curating import curate
-from pipelines.curation.policy import parse_policy
+from pipelines.curation.policy import load_policy, parse_policy
 from pipelines.curation.views import open_view
 from pipelines.errors import PolicyError
 from pipelines.samples import Modality
+from pipelines.shards.reading import read_sidecars
 from pipelines.signals.alignment import score_alignment
 from pipelines.signals.files import read_signals
 from pipelines.signals.relating.targets import norm_sims
@@ -75,3 +78,37 @@ def test_a_policy_names_a_relation_by_its_columns_and_its_family_by_key(scored, 
         curate(layout, [snapshot], policy=SOME, view="main", relations=[family])
     with pytest.raises(PolicyError, match=r"not measured: batches@000000000000 of 6 samples.* relate batches --root"):
         curate(layout, [snapshot], policy=rule, view="main", relations=["batches@000000000000"])
+
+
+def test_scores_of_a_foreign_table_are_an_alignment_family(scored, capsys, tmp_path):
+    layout, snapshot, _ = scored
+    names = [row["reference"] for row in read_sidecars(layout, snapshot).to_pylist()]
+    values = [0.1, 0.2, 0.3, 0.3, None]
+    table = {"name": names[:5], "clip_l14_similarity_score": values}
+    pq.write_table(pa.table(table), tmp_path / "00000000.parquet")
+    given = ["--root", layout.root, "--table", str(tmp_path), "--key", "reference", "--table-key", "name",
+             "--score", "clip_l14_similarity_score"]  # fmt: skip
+    answer = said(capsys, "relate", "scores", *given)
+    found = read_signals(layout, snapshot, [answer["family"]]).to_pylist()
+    assert answer["family"].startswith("alignment@")
+    assert [row["image_text_score"] for row in found] == pytest.approx([0.1, 0.2, 0.3, 0.3, None, None])
+    assert [row["image_text_score_percentile"] for row in found] == [25, 50, 100, 100, None, None]
+    best = load_policy("datacomp_clip_threshold").with_params({"threshold": 0.3})
+    assert curate(layout, [snapshot], policy=best, view="best", alignment=answer["family"]).num_kept == 2
+    masked = said(capsys, "relate", "masked", *given)["family"]
+    report = curate(layout, [snapshot], policy=load_policy("tmars"), view="tmars", relations=[masked])
+    assert report.num_kept == 3  # the upper half of four, and the score at its end
+    assert said(capsys, "relate", "masked", *given)["snapshots"][str(snapshot)]["num_shards_measured"] == 0
+
+
+def test_a_foreign_table_that_cannot_be_joined_is_refused(scored, capsys, tmp_path):
+    layout, _, _ = scored
+    pq.write_table(pa.table({"uid": ["0" * 32, "0" * 32], "s": [0.1, 0.2]}), tmp_path / "a.parquet")
+    given = ["relate", "scores", "--root", layout.root, "--table", str(tmp_path / "a.parquet"), "--key", "uid"]
+    for arguments, message in (
+        (["--score", "s"], "has several scores"),
+        (["--score", "t"], "Name its columns"),
+        (["--score", "s", "--table-key", "s"], "no sample of things/one is in it by uid"),
+    ):
+        assert main([*given, *arguments]) == 1
+        assert message in capsys.readouterr().err

@@ -56,5 +56,7 @@ def test_a_view_is_found_by_the_beginning_of_its_digest_where_that_is_clear(view
     snapshots = find_view(layout, "main").snapshots
     other = curate(layout, snapshots, policy=load_policy("default"), view="main", params={"max_aspect": 2})
     assert stored_digests(layout, "main") == sorted([report.digest, other.digest])
+    assert find_view(layout, "main").digest == other.digest  # the last that was curated
+    storage.remove(layout.current_view("main"))
     with pytest.raises(PolicyError, match="2 stored views are meant"):
         find_view(layout, "main")
