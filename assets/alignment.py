@@ -92,4 +92,4 @@ def aligned_view(
     return curated(context, corpora, config, alignment=family)
 
 
-CHECKS = checks_of(aligned_view)
+aligned_view_stands_the_tests = checks_of(aligned_view)

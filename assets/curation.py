@@ -119,4 +119,4 @@ def declared_view(context: dg.AssetExecutionContext, corpora: CorpusStore) -> dg
     return result
 
 
-CHECKS = [*checks_of(curated_view), *checks_of(declared_view)]
+CHECKS = [checks_of(curated_view), checks_of(declared_view)]

@@ -15,7 +15,7 @@ INGEST = [
     sources.source_records, shards.shards, shards.shards_are_intact, shards.keys_are_unique, shards.nobody_objected,
     shards.few_failures, shards.licences_are_known,
     signals.signals, *signals.CHECKS, curation.duplicates, curation.curated_view,
-    *checks_of(curation.curated_view),
+    checks_of(curation.curated_view),
 ]  # fmt: skip
 Figures = Callable[[dg.ExecuteInProcessResult, str], dict[str, Any]]
 

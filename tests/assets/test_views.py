@@ -22,7 +22,7 @@ from pipelines.signals.measuring import measure
 
 Figures = Callable[[dg.ExecuteInProcessResult, str], dict[str, Any]]
 MADE = [sources.source_records, shards.shards, signals.signals, curation.duplicates, curation.curated_view]
-CHECKS = checks_of(curation.curated_view)
+CHECKS = [checks_of(curation.curated_view)]
 SMALL = Requirements(min_training_samples=1, min_evaluation_samples=0)
 
 
@@ -53,7 +53,7 @@ def declared(workplace: Any, name: str, text: str, requirements: Requirements = 
     workplace.corpora.views_file.write_text(text)
     workplace.instance.add_dynamic_partitions(str(VIEWS.name), [name])
     return dg.materialize(
-        [*MADE, curation.declared_view, *checks_of(curation.declared_view)],
+        [*MADE, curation.declared_view, checks_of(curation.declared_view)],
         selection=dg.AssetSelection.assets(curation.declared_view),
         instance=workplace.instance,
         resources={**workplace.resources, "requirements": requirements},
@@ -94,7 +94,10 @@ def test_a_good_view_passes_every_check(measured: Any) -> None:
     result = curate(measured)
     assert set(checks(result)) == set(JUDGES)
     assert failed(result) == []
-    assert all(check.description and check.blocking for check in checks(result).values())
+    for check in checks(result).values():
+        assert check.description
+        assert check.blocking
+        assert check.metadata["partition"].value == key_of(measured.snapshot)
 
 
 def test_samples_that_nobody_measured_stand_in_the_way(measured: Any) -> None:
