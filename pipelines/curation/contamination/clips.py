@@ -14,9 +14,12 @@ from pipelines.curation.contamination.pictures import Hits, expanded
 from pipelines.signals.matching import audio_similarities
 
 _MAX_SHIFT_WORDS = 16
-_LEAST_VOTES = 3
+_LEAST_VOTES, _VOTES_PER_WORD = 3, 0.1
+"""Of a copy with an eighth of its bits flipped a quarter of the words vote, of other clips of one voice 1 in 25."""
 _SHORT_WORDS = 24
 """Clips under 0.4 s have too few words to vote: they are compared with all of like length."""
+_LIKE_LENGTH = 0.75
+"""Shorter over longer: what `audio_similarity` asks at least."""
 _HALF = np.uint32(16)
 
 
@@ -25,7 +28,7 @@ class ClipLibrary:
 
     def __init__(self, prints: Sequence[NDArray[np.uint32]]) -> None:
         self._prints = prints
-        self._short = np.flatnonzero([len(words) < _SHORT_WORDS for words in prints])
+        self._lengths = np.array([len(words) for words in prints], dtype=np.int64)
         keys, clips, moments = _halves(prints)
         order = np.argsort(keys, kind="stable")
         self._keys, self._clips, self._moments = keys[order], clips[order], moments[order]
@@ -45,9 +48,10 @@ class ClipLibrary:
         return np.concatenate(queries), np.concatenate(places), np.concatenate(similarities)
 
     def _candidates(self, words: NDArray[np.uint32]) -> NDArray[np.int64]:
+        longer, shorter = np.maximum(self._lengths, len(words)), np.minimum(self._lengths, len(words))
+        alike = shorter >= _LIKE_LENGTH * longer
         if len(words) < _SHORT_WORDS:
-            near = [place for place, other in enumerate(self._prints) if len(other) <= 2 * _SHORT_WORDS]
-            return np.array(near, dtype=np.int64)
+            return np.flatnonzero(alike).astype(np.int64)
         keys, _, moments = _halves([words])
         low = np.searchsorted(self._keys, keys, side="left")
         counts = np.searchsorted(self._keys, keys, side="right") - low
@@ -55,7 +59,8 @@ class ClipLibrary:
         for query, place in expanded(low, counts):
             close = np.abs(moments[query] - self._moments[place]) <= _MAX_SHIFT_WORDS
             votes += np.bincount(self._clips[place[close]], minlength=len(votes))
-        return np.union1d(np.flatnonzero(votes >= _LEAST_VOTES), self._short).astype(np.int64)
+        elected = votes >= max(_LEAST_VOTES, _VOTES_PER_WORD * len(words))
+        return np.flatnonzero(alike & (elected | (self._lengths < _SHORT_WORDS))).astype(np.int64)
 
 
 def _halves(prints: Sequence[NDArray[np.uint32]]) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
