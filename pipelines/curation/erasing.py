@@ -1,6 +1,6 @@
 """Withdrawn samples out of everything that this root holds: tars, sidecars, ledgers, signals, caches and cards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from pipelines.curation.forgetting.consequences import affected_views, exports_o
 from pipelines.curation.subset import write_subset
 from pipelines.curation.withdrawing import withdrawn
 from pipelines.layout import Layout
+from pipelines.reporting.storing import renew_pages
 from pipelines.samples import Snapshot
 from pipelines.shards.erasing import Place, erase_from_shard, finish_erasures
 from pipelines.shards.sidecar import SUCCESS
@@ -32,7 +33,9 @@ class EraseReport:
     """CORPUS/SNAPSHOT/SHARD of the tars that were rewritten."""
     num_signal_files: int
     removed: tuple[str, ...]
-    """Caches and cards, which may show what is gone; they can be made again."""
+    """Caches; they are made again when they are needed."""
+    renewed: tuple[str, ...]
+    """Cards that were made again, and pages that were removed: they may have shown what is gone."""
     exports: tuple[str, ...]
     """Outside of this root: nobody but you can remove what is there."""
 
@@ -46,7 +49,7 @@ def erase(layout: Layout, *, corpora: Sequence[str] = ()) -> EraseReport:
     found = withdrawn(layout, snapshots)
     _name_each(layout, found)
     pending = _pending(layout, found)
-    removed = _remove_shown(layout) if pending else []  # before the tars: a call that is stopped has done it
+    removed, renewed = _hide(layout, pending)
     rewritten: list[str] = []
     built: dict[str, Place] = {}
     num_samples = signals = 0
@@ -56,7 +59,9 @@ def erase(layout: Layout, *, corpora: Sequence[str] = ()) -> EraseReport:
         rewritten += [f"{snapshot}/{shard:08d}" for shard in sorted(mine)]
         signals += len(erase_signals(layout, snapshot))
     if not len(found):
-        return EraseReport(num_samples=0, num_shards=0, shards=(), num_signal_files=0, removed=(), exports=())
+        return EraseReport(
+            num_samples=0, num_shards=0, shards=(), num_signal_files=0, removed=(), renewed=(), exports=()
+        )
     uids = frozenset(str(uid) for uid in found["uid"].to_pylist())
     remove_urls(layout, uids)
     views, _ = affected_views(layout, uids)
@@ -68,6 +73,7 @@ def erase(layout: Layout, *, corpora: Sequence[str] = ()) -> EraseReport:
         shards=tuple(rewritten),
         num_signal_files=signals,
         removed=tuple(removed),
+        renewed=tuple(renewed),
         exports=tuple(exports_of(layout, found, views)),
     )
 
@@ -153,14 +159,11 @@ def _urls(layout: Layout, snapshot: Snapshot, shard: int, uids: frozenset[str]) 
     return found
 
 
-def _remove_shown(layout: Layout) -> list[str]:
-    """Decoded media, and the cards of all views: pictures, captions and clips are in them, by whatever name."""
-    shown = [layout.cache("").rstrip("/")]
-    for view in storage.names(layout.views()):
-        for digest in storage.names(f"{layout.views()}/{view}"):
-            folder = layout.view(view, digest)
-            shown += [f"{folder}/{name}" for name in storage.names(folder) if name.startswith("card")]
-    there = [uri for uri in shown if storage.exists(uri)]
-    for uri in there:
+def _hide(layout: Layout, pending: Iterable[tuple[Snapshot, int]]) -> tuple[list[str], list[str]]:
+    """Decoded media and pages: before the tars, so that a call that is stopped has done it."""
+    snapshots = list(dict.fromkeys(snapshot for snapshot, _ in pending))
+    cache = layout.cache("").rstrip("/")
+    removed = [cache] if snapshots and storage.exists(cache) else []
+    for uri in removed:
         storage.remove(uri)
-    return there
+    return removed, renew_pages(layout, snapshots) if snapshots else []

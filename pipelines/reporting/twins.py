@@ -41,7 +41,7 @@ def contamination_of(view: View, policy: Policy, hidden: pa.Table) -> Draw:
     if not view.manifest["dropped_by_fault"].get("contaminated"):
         return lambda _: ""
     named = view.manifest["inputs"]["evaluation_sets"]
-    sets = evaluation_sets_for(view.layout, view.view, [f"{one[0]}/{one[1]}" for one in named])
+    sets = evaluation_sets_for(view.layout, view.view, [f"{one['view']}/{one['digest']}" for one in named])
     found = find_contamination(
         view.layout,
         view.snapshots,

@@ -6,9 +6,7 @@ the snapshot next (`pack` or another `pack --erase`) puts it in place before any
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Set
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +15,8 @@ from pipelines import storage
 from pipelines.errors import ShardError
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
-from pipelines.shards.sidecar import MEMBERS, SIDECAR, SUCCESS, WITHDRAWN, write_sidecar
+from pipelines.shards.blanking import Span, blanked, counts_of
+from pipelines.shards.sidecar import MEMBERS, SUCCESS, write_sidecar
 from pipelines.shards.snapshots import Stats, read_stats
 from pipelines.shards.tar import BLOCK_BYTES
 
@@ -25,7 +24,6 @@ ERASED_FROM = "erased_from"
 """In stats: the sha256 of the tars that this one was, oldest first. Views and signals that name one of them are of
 this shard, less what was erased."""
 _SPAN_BYTES = 4 << 20
-_Span = tuple[int, int]
 Place = tuple[Snapshot, int]
 
 
@@ -89,7 +87,7 @@ def _build_aside(layout: Layout, snapshot: Snapshot, shard: int, table: pa.Table
     removed = sorted(_spans(table.filter(pa.array(gone))))
     size = int(str(stats["tar_bytes"]))
     tar_sha256 = _copy(layout.tar(snapshot, shard), aside.tar(snapshot, shard), _complement(removed, size), size)
-    rows = _without(table, gone, removed)
+    rows = blanked(table, gone, removed)
     write_sidecar(aside.sidecar(snapshot, shard), rows)
     _copy_downloads(layout, aside, snapshot, shard, table.filter(pa.array(gone)))
     counted = {
@@ -97,7 +95,7 @@ def _build_aside(layout: Layout, snapshot: Snapshot, shard: int, table: pa.Table
         "tar_bytes": size - sum(end - start for start, end in removed),
         "sidecar_sha256": storage.file_sha256(aside.sidecar(snapshot, shard)),
         **_traced(stats),
-        **_counts(rows),
+        **counts_of(rows),
     }
     storage.write_json(aside.stats(snapshot, shard), stats | counted)
 
@@ -118,7 +116,7 @@ def _install(aside: Layout, layout: Layout, snapshot: Snapshot, shard: int) -> N
     storage.remove(aside.stats(snapshot, shard))
 
 
-def _spans(samples: pa.Table) -> Iterator[_Span]:
+def _spans(samples: pa.Table) -> Iterator[Span]:
     """(start, end) of every member with its header and filling."""
     columns = [samples[f"{member}_{what}"].to_pylist() for member in MEMBERS for what in ("offset", "size")]
     for offsets, sizes in zip(columns[::2], columns[1::2], strict=True):
@@ -127,7 +125,7 @@ def _spans(samples: pa.Table) -> Iterator[_Span]:
                 yield offset - BLOCK_BYTES, offset + -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
-def _complement(removed: list[_Span], size: int) -> Iterator[_Span]:
+def _complement(removed: list[Span], size: int) -> Iterator[Span]:
     """What stays, cut into spans of a few megabytes."""
     position = 0
     for start, end in [*removed, (size, size)]:
@@ -136,7 +134,7 @@ def _complement(removed: list[_Span], size: int) -> Iterator[_Span]:
         position = end
 
 
-def _copy(source: str, target: str, kept: Iterator[_Span], size: int) -> str:
+def _copy(source: str, target: str, kept: Iterator[Span], size: int) -> str:
     """Byte ranges into a file; its sha256. `ShardError` where the tar is shorter than its stats say."""
     digest = hashlib.sha256()
     ranges = [(start, end - start) for start, end in kept]
@@ -149,35 +147,6 @@ def _copy(source: str, target: str, kept: Iterator[_Span], size: int) -> str:
     return digest.hexdigest()
 
 
-def _without(table: pa.Table, gone: list[bool], removed: list[_Span]) -> pa.Table:
-    """The rows as they are, moved offsets apart; of what is gone only its uid, its place and that it was withdrawn."""
-    blank = [
-        {
-            "uid": row["uid"],
-            "key": row["uid"],
-            "source_row": row["source_row"],
-            "status": WITHDRAWN,
-            "error_message": "withdrawn: erased from the shard",
-            "transient": False,
-        }
-        for row in table.select(["uid", "source_row"]).filter(pa.array(gone)).to_pylist()
-    ]
-    numbers = iter(range(len(table), len(table) + len(blank)))
-    order = [next(numbers) if is_gone else row for row, is_gone in enumerate(gone)]
-    whole = pa.concat_tables([table, pa.Table.from_pylist(blank, schema=SIDECAR)]).take(order).combine_chunks()
-    for member in MEMBERS:
-        place = SIDECAR.get_field_index(f"{member}_offset")
-        moved = [_moved(offset, removed) for offset in whole.column(place).to_pylist()]
-        whole = whole.set_column(place, SIDECAR.field(place), pa.array(moved, pa.int64()))
-    return whole
-
-
-def _moved(offset: int | None, removed: list[_Span]) -> int | None:
-    if offset is None:
-        return None
-    return offset - sum(end - start for start, end in removed if start < offset)
-
-
 def _copy_downloads(layout: Layout, aside: Layout, snapshot: Snapshot, shard: int, gone: pa.Table) -> None:
     uri = layout.downloads(snapshot, shard)
     if storage.exists(uri):
@@ -185,20 +154,3 @@ def _copy_downloads(layout: Layout, aside: Layout, snapshot: Snapshot, shard: in
         rows = gone["source_row"].combine_chunks()
         kept = pc.invert(pc.is_in(table["source_row"], value_set=rows))
         storage.write_table(aside.downloads(snapshot, shard), table.filter(kept))
-
-
-def _counts(rows: pa.Table) -> dict[str, object]:
-    """What stats say of the rows, as when they were packed."""
-    samples = rows.filter(pc.field("status") == SUCCESS)
-    columns: list[list[Any]] = [samples[name].to_pylist() for name in ("image_sha256", "caption", "audio_sha256")]
-    parts = Counter(
-        "+".join(name for name, there in zip(("image", "text", "audio"), row, strict=True) if there)
-        for row in zip(*columns, strict=True)
-    )
-    return {
-        "successes": len(samples),
-        "status_dict": dict(Counter(rows["status"].to_pylist())),
-        "n_by_parts": dict(parts),
-        "n_by_language": dict(Counter(map(str, samples["language"].to_pylist()))),
-        "n_by_license": dict(Counter(map(str, samples["license"].to_pylist()))),
-    }

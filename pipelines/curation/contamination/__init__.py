@@ -1,10 +1,10 @@
 """Whether what is trained on is also what is asked: inside one view by its splits, and against evaluation sets."""
 
+from pipelines.curation.contamination.checking import check_contamination
 from pipelines.curation.contamination.declaring import EvaluationSet, declared_sets, evaluation_sets_for
 from pipelines.curation.contamination.finding import (
     ContaminationReport,
     Hit,
-    check_contamination,
     contamination_inputs,
     find_contamination,
 )

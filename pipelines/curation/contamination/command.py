@@ -2,11 +2,11 @@
 
 import argparse
 import time
-from collections import Counter
-from dataclasses import asdict
 
+from pipelines.curation.contamination.checking import contaminated_in
 from pipelines.curation.contamination.declaring import EvaluationSet, declare, declared_sets, undeclare
-from pipelines.curation.contamination.finding import NUM_EXAMPLES, check_contamination
+from pipelines.curation.contamination.finding import NUM_EXAMPLES
+from pipelines.curation.queries import run_sql
 from pipelines.curation.views import find_view
 from pipelines.layout import Layout
 
@@ -37,13 +37,16 @@ def run(args: argparse.Namespace) -> dict[str, object]:
 
 def _checked(layout: Layout, name: str) -> dict[str, object]:
     view = find_view(layout, name)
-    hits = check_contamination(view)
+    hits = contaminated_in(view)
+    counts = run_sql("contamination_counts", hits=hits).to_pylist()
+    first = run_sql("contamination_examples", hits=hits, params={"num_examples": NUM_EXAMPLES}).to_pylist()
     return {
         "view": f"{view.view}/{view.digest}",
-        "is_clean": not hits,
-        "num_samples": len({hit.uid for hit in hits}),
-        "num_by_reason": dict(Counter(hit.reason for hit in hits)),
-        "examples": [asdict(hit) for hit in hits[:NUM_EXAMPLES]],
+        "is_clean": not len(hits),
+        "num_samples": counts[0]["num_samples"],
+        "num_by_reason": {row["name"]: row["num_samples"] for row in counts if row["by"] == "reason"},
+        "num_by_set": {row["name"]: row["num_samples"] for row in counts if row["by"] == "set"},
+        "examples": first,
     }
 
 

@@ -35,9 +35,10 @@ class EvaluationSet:
                 f"evaluation-sets --root {layout.root} --undeclare {self.view}/{self.digest}"
             ) from error
 
-    def inputs(self, layout: Layout) -> list[object]:
+    def inputs(self, layout: Layout) -> dict[str, object]:
         """For digests: what of it is left, and which splits."""
-        return [self.view, self.open(layout).effective_digest, list(self.splits)]
+        left = self.open(layout).effective_digest
+        return {"view": self.view, "digest": self.digest, "effective_digest": left, "splits": list(self.splits)}
 
 
 def declared_sets(layout: Layout) -> list[EvaluationSet]:

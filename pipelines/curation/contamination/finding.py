@@ -9,13 +9,11 @@ import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.curation.contamination.comparing import Library
-from pipelines.curation.contamination.declaring import EvaluationSet, evaluation_sets_for
+from pipelines.curation.contamination.declaring import EvaluationSet
 from pipelines.curation.contamination.material import FINGERPRINTS, candidates, evaluation_samples
 from pipelines.curation.contamination.thresholds import Thresholds
 from pipelines.curation.pool import signal_digest
 from pipelines.curation.queries import run_sql
-from pipelines.curation.splits import Split
-from pipelines.curation.views import View
 from pipelines.layout import Layout
 from pipelines.samples import Snapshot, digest_of
 from pipelines.signals.files import open_shards
@@ -103,20 +101,6 @@ def contamination_inputs(
         "evaluation_sets": [one.inputs(layout) for one in evaluation_sets],
         "settings": settings.inputs(),
     }
-
-
-def check_contamination(view: View, *, settings: Thresholds | None = None, at_most: int = 1000) -> list[Hit]:
-    """Every kept training sample of a stored view that gives an evaluation set away (at most so many hits), by what is
-    declared today and what its policy names; none is the proof that what the declared views ask was not trained on."""
-    named = view.manifest.get("inputs", {}).get("evaluation_sets") or []
-    sets = evaluation_sets_for(view.layout, view.view, [f"{one[0]}/{one[1]}" for one in named if isinstance(one, list)])
-    if not sets:
-        return []
-    found = find_contamination(view.layout, view.snapshots, evaluation_sets=sets, settings=settings)
-    kept = view.verdicts(["uid", "kept", "split"])
-    trained = kept.filter(pc.and_(kept["kept"], pc.equal(kept["split"], pa.scalar(str(Split.TRAIN)))))
-    hits = run_sql("contaminated", hits=storage.read_table(found.uri), kept=trained, params={"max_rows": at_most})
-    return [Hit(**row) for row in hits.to_pylist()]
 
 
 def _hits(

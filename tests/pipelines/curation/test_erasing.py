@@ -17,6 +17,7 @@ from pipelines.curation.erasing import EraseReport, erase, pending_erasures
 from pipelines.curation.policy import parse_policy
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
+from pipelines.reporting.storing import write_card
 from pipelines.samples import Download, Snapshot
 from pipelines.shards.downloads import ledger
 from pipelines.shards.finding import find
@@ -149,16 +150,22 @@ def test_a_rule_leaves_a_tombstone_for_each_sample_it_took(view: View):
     assert erase(layout).num_shards == 0
 
 
-def test_caches_and_cards_are_removed(view: View):
+def test_caches_are_removed_and_cards_made_again_without_it(view: View):
     layout = view.layout
     storage.write_atomic(layout.cache("decoded/x/array.npy"), b"pixels")
     erase(layout)
     assert storage.exists(layout.cache("decoded/x/array.npy"))
-    forget(view, next(iter(samples(view))))
-    removed = erase(layout).removed
+    write_card(view)
+    card = storage.read_bytes(f"{view.uri}/card.html").decode()
+    captions = {row["uid"]: row["caption"] for row in read_sidecars(layout, view.snapshots[0]).to_pylist()}
+    words = ("voiture", "bateau", "chien", "pomme")
+    uid, shown = next((uid, word) for uid, word in captions.items() if word in words and word in card)
+    forget(view, uid)
+    report = erase(layout)
+    assert report.removed == (layout.cache("").rstrip("/"),)
+    assert report.renewed == (f"{view.uri}/card.html",)
     assert not storage.exists(layout.cache("decoded"))
-    assert not any(name.startswith("card") for name in storage.names(view.uri))
-    assert all(not storage.exists(uri) for uri in removed)
+    assert shown not in storage.read_bytes(f"{view.uri}/card.html").decode()
 
 
 def test_ledgers_lose_the_urls_of_the_sample_alone(view: View):
@@ -289,6 +296,6 @@ def test_a_shell_can_look_first_and_then_erase(view: View, capsys: pytest.Captur
 def test_where_nothing_was_forgotten_nothing_is_written(view: View):
     before = content(view.layout.root, without=())
     assert erase(view.layout) == EraseReport(
-        num_samples=0, num_shards=0, shards=(), num_signal_files=0, removed=(), exports=()
+        num_samples=0, num_shards=0, shards=(), num_signal_files=0, removed=(), renewed=(), exports=()
     )
     assert content(view.layout.root, without=()) == before

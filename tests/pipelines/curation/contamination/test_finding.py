@@ -1,5 +1,6 @@
 """A copy of every kind that was planted in what is to be trained on is found, and nothing else."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import storage
+from pipelines.__main__ import main
 from pipelines.curation.contamination import (
     EvaluationSet,
     Thresholds,
@@ -218,3 +220,20 @@ def test_a_view_that_is_curated_after_the_declaration_drops_what_is_asked(layout
     assert after.manifest["dropped_by_fault"]["contaminated"] == 5
     assert check_contamination(after) == []
     assert viewed("asked", type(snapshot)(corpus="evaluation", snapshot="one")).digest == sets[0].digest
+
+
+@pytest.mark.usefixtures("sets")
+def test_a_shell_can_declare_check_and_take_back(layout, packed, viewed, training, capsys):
+    viewed("train", packed("training", training))
+
+    def run(*arguments: str) -> dict[str, Any]:
+        assert main(["evaluation-sets", "--root", layout.root, *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert run() == {"evaluation_sets": []}
+    told = run("--declare", "asked", "--check", "train")
+    assert [one["splits"] for one in told["evaluation_sets"]] == ["all"]
+    assert (told["is_clean"], told["num_samples"], told["num_by_reason"]["near_image"]) == (False, 5, 2)
+    assert {one["reason"] for one in told["examples"]} == set(told["num_by_reason"])
+    told = run("--undeclare", "asked", "--check", "train")
+    assert (told["is_clean"], told["num_samples"], told["examples"]) == (True, 0, [])
