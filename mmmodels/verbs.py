@@ -10,7 +10,9 @@ from pipelines.layout import Layout
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     """--root and --view."""
     parser.add_argument("--root", required=True, help="folder or URI that holds views/")
-    parser.add_argument("--view", required=True, help="VIEW/DIGEST; the beginning of the digest is enough")
+    parser.add_argument(
+        "--view", required=True, help="VIEW/DIGEST, of which a beginning is enough, or a name: its current one"
+    )
 
 
 def the_view(args: argparse.Namespace) -> View:

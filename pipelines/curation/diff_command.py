@@ -19,8 +19,12 @@ _MOST = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `diff`."""
     parser.add_argument("--root", required=True, help="folder or URI that holds views/")
-    parser.add_argument("old", metavar="VIEW_A", help="view/digest; a beginning of the digest is enough")
-    parser.add_argument("new", metavar="VIEW_B", help="view/digest; a beginning of the digest is enough")
+    parser.add_argument(
+        "old", metavar="VIEW_A", help="view/digest, of which a beginning is enough, or a name: its current one"
+    )
+    parser.add_argument(
+        "new", metavar="VIEW_B", help="view/digest, of which a beginning is enough, or a name: its current one"
+    )
     parser.add_argument("--output", metavar="FILE.html", help="also a page, with histograms of what the rules compare")
 
 

@@ -8,10 +8,13 @@ from pipelines.signals import columns
 from pipelines.signals.audio import measure_clips
 from pipelines.signals.fingerprints import hash_clips, hash_pictures, hash_texts
 from pipelines.signals.image import measure_images
-from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, alignment_family, family_of, signals_page
+from pipelines.signals.schema import FAMILIES, KNOWN_FAMILIES, RELATIVE, alignment_family, family_of, signals_page
 from pipelines.signals.text import Caption, measure_texts
 
-EVERY_COLUMN = [*chain.from_iterable(family.columns for family in KNOWN_FAMILIES.values()), *columns.ALIGNMENT]
+EVERY_COLUMN = [
+    *chain.from_iterable(family.columns for family in (*KNOWN_FAMILIES.values(), *RELATIVE.values())),
+    *columns.ALIGNMENT,
+]
 
 
 def test_the_functions_give_exactly_the_columns_of_the_schema(media):
