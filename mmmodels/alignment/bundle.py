@@ -23,16 +23,17 @@ WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "to
 
 def save_bundle(
     folder: Path,
-    model: nn.Module,
+    model: nn.Module | Mapping[str, Tensor],
     *,
     recipe: Recipe,
     tokenizer: Tokenizer,
     provenance: Mapping[str, Any],
     labels: list[str] | None = None,
 ) -> None:
-    """Write the bundle; provenance comes last and marks it as whole."""
+    """Write the bundle of a model or of its weights by name; provenance comes last and marks it as whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    named = model.state_dict() if isinstance(model, nn.Module) else model
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(weights, folder / WEIGHTS)
     config = {"recipe": asdict(recipe), "labels": labels}
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")

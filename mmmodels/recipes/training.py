@@ -42,6 +42,10 @@ class TrainingConfig:
     ema_decay: float = 0.0
     """Of the averaged weights that evaluation uses; 0 = none."""
     checkpoint_every_steps: int = 100
+    checkpoint_every_minutes: float = 0.0
+    """Also when the last one is that old; 0 = by steps alone."""
+    validation_batches: int = 2
+    """Held-out batches whose loss is measured at every checkpoint and decides which one is the best; 0 = none."""
     log_every_steps: int = 10
     num_workers: int = 2
     """Ray Train workers; 0 runs in this process. Not part of the run key: a run may resume at another size."""

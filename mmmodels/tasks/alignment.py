@@ -42,10 +42,27 @@ class AlignmentTask:
 
         Only of modalities that the model has, and with a pair that it trains.
         """
-        config, every = self.recipe.model, self._every_pool()
+        return self._trained(self._every_pool())
+
+    def held_out_pools(self) -> dict[str, Pool]:
+        """Concepts that training never sees, each sample in the largest kind of batch that it fits."""
+        data, chosen = self.data, self.data.in_split(Split.HELD_OUT_CONCEPT)
+        image, text, audio = (chosen & data.has(modality) for modality in ("image", "text", "audio"))
+        return self._trained(
+            {
+                "triple": data.pool(image & text & audio),
+                "image_text": data.pool(image & text & ~audio),
+                "audio_text": data.pool(audio & text & ~image),
+                "image_audio": data.pool(image & audio & ~text),
+            }
+        )
+
+    def _trained(self, pools: dict[str, Pool]) -> dict[str, Pool]:
+        """The kinds of batches that teach a pair of this model."""
+        config = self.recipe.model
         return {
             kind: pool
-            for kind, pool in every.items()
+            for kind, pool in pools.items()
             if set(MODALITIES[kind]) <= set(config.modalities)
             and any(set(pair) <= set(MODALITIES[kind]) for pair in config.pairs)
         }

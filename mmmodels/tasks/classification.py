@@ -97,6 +97,11 @@ class ClassificationTask:
         trained: NDArray[np.bool_] = self.data.in_split(Split.TRAIN) & labelled
         return trained
 
+    def held_out_pools(self) -> dict[str, Pool]:
+        """Concepts that training never sees, of labels that it does see."""
+        known = np.isin(np.array(self.data.column("label"), dtype=object).astype(str), self.labels)
+        return {"labelled": self.data.pool(self.data.in_split(Split.HELD_OUT_CONCEPT) & known)}
+
     def build(self) -> nn.Module:
         """The classifier with the parent's towers."""
         labels = self.labels

@@ -13,7 +13,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from mmmodels.recipes import Recipe
 from mmmodels.tracking import Tracker
-from mmmodels.training.reporting import LocalReporter, MlflowReporter, RayReporter
+from mmmodels.training.reporting import KEPT, VALIDATION_LOSS, LocalReporter, MlflowReporter, RayReporter
 
 MAX_FAILURES = 2
 WORKER_ENVIRONMENT = {
@@ -67,13 +67,20 @@ def fit_on_ray(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapp
                 name="ray",
                 storage_path=str(folder),
                 failure_config=FailureConfig(max_failures=MAX_FAILURES),
-                checkpoint_config=CheckpointConfig(num_to_keep=2),
+                checkpoint_config=_kept(config),
                 callbacks=[MlflowReporter(tracker)],
             ),
         )
         result = trainer.fit()
     returned: Mapping[str, Any] = result.return_value
     return returned
+
+
+def _kept(config: Mapping[str, Any]) -> CheckpointConfig:
+    """The newest, which Ray Train never drops, and the best."""
+    if not config["validates"]:
+        return CheckpointConfig(num_to_keep=KEPT)
+    return CheckpointConfig(num_to_keep=KEPT, checkpoint_score_attribute=VALIDATION_LOSS, checkpoint_score_order="min")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.recipes import Recipe, code_version, run_key_of
 from mmmodels.tracking import Dataset, Tracker
 from pipelines import storage
-from pipelines.curation.views import open_view
+from pipelines.curation.views import View, open_view
 from pipelines.errors import StorageError
 from pipelines.layout import Layout
 from pipelines.progress import track
@@ -80,7 +80,7 @@ def train(
         tags=dict(links or {}) | {"run_key": run_key, "checkpoints": str(folder), "parent_digest": parent},
         dataset=Dataset(name=view, digest=view_digest, uri=layout.view(view, view_digest)),
     )
-    config = {
+    config: dict[str, Any] = {
         "recipe": asdict(recipe),
         "root": layout.root,
         "view": view,
@@ -90,7 +90,7 @@ def train(
         "parent_bundle": parent_bundle,
     }
     try:
-        _decode(recipe, layout, view=view, view_digest=view_digest)
+        config["validates"] = _prepare(recipe, open_view(layout, view, view_digest), parent_bundle=parent_bundle)
         outcome = _fit(recipe, config, tracker)
     except BaseException:
         tracker.finish("FAILED")
@@ -122,16 +122,16 @@ def _result(recipe: Recipe, *, run_key: str, folder: Path, run_id: str, outcome:
     )
 
 
-def _decode(recipe: Recipe, layout: Layout, *, view: str, view_digest: str) -> None:
-    """Fill the cache of decoded media before the workers start: they would all make the same one."""
-    from mmmodels.preparing import prepare
+def _prepare(recipe: Recipe, view: View, *, parent_bundle: str | None) -> bool:
+    """Fill the cache of decoded media before the workers start: they would all make the same one.
 
-    prepare(
-        open_view(layout, view, view_digest),
-        config=recipe.model,
-        num_workers=os.cpu_count() or 1,
-        without_fold=recipe.training.without_fold,
-    )
+    Whether there are held-out samples enough for a validation.
+    """
+    from mmmodels.training.tasks import build_task, plan_of, prepare_for, validates
+
+    data = prepare_for(recipe, view, parent_bundle=parent_bundle, num_workers=os.cpu_count() or 1)
+    task = build_task(recipe, data, parent_bundle=parent_bundle)
+    return validates(task, plan_of(task, recipe, view), recipe)
 
 
 def _fit(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:

@@ -1,28 +1,27 @@
 """The training loop: one for every task, the same on one process and on many."""
 
-import math
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from mmmodels.alignment.model import Batch
-from mmmodels.errors import RecipeError
+from mmmodels.alignment.batch import Batch
 from mmmodels.loading import Loader, Reading
 from mmmodels.planning import Pool
 from mmmodels.recipes import TrainingConfig
+from mmmodels.training.averaging import WeightAverage
 from mmmodels.training.checkpoints import load_state, save_state
-from mmmodels.training.optimizing import build_optimizer, device_metrics, learning_rate, resolve_precision
+from mmmodels.training.distributing import shard, whole_weights, wrap
+from mmmodels.training.optimizing import build_optimizer, device_metrics, learning_rate
 from mmmodels.training.reporting import Reporter
-
-MAX_BAD_STEPS = 5
+from mmmodels.training.stepping import Stepper
+from mmmodels.training.validating import Validation
+from mmmodels.training.windows import Window, any_rank
 
 
 class Task(Protocol):
@@ -33,7 +32,11 @@ class Task(Protocol):
         ...
 
     def pools(self) -> dict[str, Pool]:
-        """Kind of batch -> entries."""
+        """Kind of batch -> entries to train on."""
+        ...
+
+    def held_out_pools(self) -> dict[str, Pool]:
+        """Kind of batch -> entries that no step trains on."""
         ...
 
     def modalities(self, kind: str, /) -> Sequence[str]:
@@ -57,69 +60,51 @@ class Loop:
     world_size: int
     device: torch.device
     reporter: Reporter
+    validation: Validation | None = None
     curve: list[dict[str, float]] = field(default_factory=list)
-    bad_steps: int = 0
     first_step: int = 0
     """Of this attempt."""
+    saved_at: float = field(default_factory=time.monotonic)
+    """When the last checkpoint of this attempt was taken, or when it began."""
 
-    def run(self) -> nn.Module:
-        """Train from the newest checkpoint to the last step; the trained model without its wrapper."""
+    def run(self) -> dict[str, Tensor]:
+        """Train from the newest checkpoint to the last step; the trained weights, whole on rank 0.
+
+        Averaged weights where the recipe asks for them: they are what is evaluated and registered.
+        """
+        stepper, model = self._start()
+        window, readings = Window(), self.loader.steps(self.first_step, self.config.num_steps)
+        for step in range(self.first_step, self.config.num_steps):
+            self._step(step, readings, stepper, window)
+            if self._reports_at(step):
+                self._report(step + 1, window, stepper, model)
+                window = Window()
+        with stepper.evaluating(model):
+            return whole_weights(model)
+
+    def _start(self) -> tuple[Stepper, nn.Module]:
         torch.manual_seed(self.config.seed)
         model = self.task.build().to(self.device)
+        if self.config.compiles:
+            _compile(model)
+        shard(model, self.config, world_size=self.world_size, device=self.device)
         optimizer = build_optimizer(model, self.config)
+        average = WeightAverage(model, decay=self.config.ema_decay) if self.config.ema_decay > 0 else None
         folder = self.reporter.latest()
         if folder is not None:
-            self.first_step, self.curve = load_state(folder, run_key=self.run_key, model=model, optimizer=optimizer)
-        wrapped = DistributedDataParallel(model, find_unused_parameters=True) if self.world_size > 1 else model
-        dtype = resolve_precision(self.config.precision, self.device)
-        wrapped.train()
-        window = _Window()
-        readings = self.loader.steps(self.first_step, self.config.num_steps)
-        for step in range(self.first_step, self.config.num_steps):
-            losses = self._step(step, readings, wrapped, optimizer, dtype, window)
-            window.add({name: loss.item() for name, loss in losses.items()})
-            if self._reports_at(step):
-                self._report(step + 1, window, model, optimizer)
-                window = _Window()
-        return model
+            state = load_state(folder, run_key=self.run_key, model=model, optimizer=optimizer, average=average)
+            self.first_step, self.curve = self.loader.plan.resume(state.data), state.curve
+        wrapped = wrap(model, self.config, world_size=self.world_size).train()
+        stepper = Stepper(model=wrapped, optimizer=optimizer, config=self.config, device=self.device, averaged=average)
+        return stepper, model
 
-    def _step(
-        self,
-        step: int,
-        readings: Iterator[Reading],
-        model: nn.Module,
-        optimizer: torch.optim.AdamW,
-        dtype: torch.dtype,
-        window: "_Window",
-    ) -> dict[str, Tensor]:
+    def _step(self, step: int, readings: Iterator[Reading], stepper: Stepper, window: Window) -> None:
         start = time.perf_counter()
         reading = next(readings)
         batch = self.task.batch(reading).to(self.device)
         window.read(len(reading.entries) * self.world_size, time.perf_counter() - start)
-        seed = self.config.seed * 1_000_003 + step  # not the rank: a sample's position in the batch does the rest
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-            losses: dict[str, Tensor] = model(batch, strength=self.config.augmentation, seed=seed)
-            total = torch.stack(list(losses.values())).sum()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, self.config)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), self.config.max_gradient_norm)
-        if self._is_finite(norm):
-            optimizer.step()
-        return losses
-
-    def _is_finite(self, norm: Tensor) -> bool:
-        """The clipped norm is the same on every rank (gradients are averaged), so all ranks skip the same steps."""
-        if bool(torch.isfinite(norm)):
-            return True
-        self.bad_steps += 1
-        if self.bad_steps > MAX_BAD_STEPS:
-            raise RecipeError(
-                f"run {self.run_key}: gradients not finite in {self.bad_steps} steps. Lower training.learning_rate "
-                f"(now {self.config.learning_rate}) or set training.precision=fp32."
-            )
-        return False
+        window.substituted += reading.num_substituted
+        window.add(stepper.step(batch, step))
 
     def _reports_at(self, step: int) -> bool:
         return (step + 1) % self.config.log_every_steps == 0 or self._checkpoints_at(step)
@@ -127,51 +112,46 @@ class Loop:
     def _checkpoints_at(self, step: int) -> bool:
         return (step + 1) % self.config.checkpoint_every_steps == 0 or step + 1 == self.config.num_steps
 
-    def _report(self, step: int, window: "_Window", model: nn.Module, optimizer: torch.optim.AdamW) -> None:
+    def _is_time(self) -> bool:
+        """Whether a checkpoint is due by the clock, or the machine is about to be taken away; equal on every rank."""
+        minutes = self.config.checkpoint_every_minutes
+        late = minutes > 0 and time.monotonic() - self.saved_at >= 60 * minutes
+        return any_rank(self.reporter.is_ending() or late, self.world_size)
+
+    def _report(self, step: int, window: Window, stepper: Stepper, model: nn.Module) -> None:
         metrics = window.metrics(self.world_size) | {
             "step": step,
             "learning_rate": learning_rate(step - 1, self.config),
+            "skipped_steps": stepper.check(self.run_key),
+            **device_metrics(self.device),
         }
-        metrics |= {"skipped_steps": self.bad_steps} | device_metrics(self.device)
-        self.curve.append(metrics)
         folder: Path | None = None
-        if self.rank == 0 and self._checkpoints_at(step - 1):
-            folder = Path(tempfile.mkdtemp(prefix="trivium-checkpoint-"))
-            save_state(folder, run_key=self.run_key, step=step, model=model, optimizer=optimizer, curve=self.curve)
+        if self._checkpoints_at(step - 1) or self._is_time():
+            if self.validation is not None:
+                metrics |= self.validation.metrics(stepper, model)
+            folder = self._save(step, [*self.curve, metrics], stepper, model)
+        self.curve.append(metrics)
         self.reporter.report(metrics, folder)
 
-
-class _Window:
-    """Means and rates between two reports."""
-
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.losses: dict[str, list[float]] = {}
-        self.num_samples = 0
-        self.read_seconds = 0.0
-
-    def read(self, num_samples: int, seconds: float) -> None:
-        self.num_samples += num_samples
-        self.read_seconds += seconds
-
-    def add(self, losses: Mapping[str, float]) -> None:
-        for name, loss in losses.items():
-            self.losses.setdefault(f"loss_{name}", []).append(loss)
-
-    def metrics(self, world_size: int) -> dict[str, float]:
-        """A contrastive loss is that of the global batch on every rank; others are averaged over the ranks."""
-        seconds = time.perf_counter() - self.start
-        means = {name: math.fsum(values) / len(values) for name, values in self.losses.items()}
-        if world_size > 1:
-            means = _averaged(means, world_size)
-        rates = {"samples_per_second": self.num_samples / seconds, "data_wait_share": self.read_seconds / seconds}
-        return means | {"loss": math.fsum(means.values())} | rates
+    def _save(self, step: int, curve: list[dict[str, float]], stepper: Stepper, model: nn.Module) -> Path | None:
+        """All ranks come here: a sharded state is gathered from them. Only rank 0 has a folder in the end."""
+        folder = Path(tempfile.mkdtemp(prefix="trivium-checkpoint-")) if self.rank == 0 else None
+        save_state(
+            folder,
+            run_key=self.run_key,
+            data=self.loader.plan.state(step),
+            model=model,
+            optimizer=stepper.optimizer,
+            average=stepper.averaged,
+            curve=curve,
+        )
+        self.saved_at = time.monotonic()
+        return folder
 
 
-def _averaged(means: dict[str, float], world_size: int) -> dict[str, float]:
-    values = torch.tensor(list(means.values()), dtype=torch.float64)
-    dist.all_reduce(values)
-    return dict(zip(means, (values / world_size).tolist(), strict=True))
+def _compile(model: Any) -> None:
+    """The towers, where the model has a way to compile them apart from its losses and collectives."""
+    (model.compile_towers if hasattr(model, "compile_towers") else model.compile)()
 
 
 def rank_and_size(context: Any) -> tuple[int, int]:

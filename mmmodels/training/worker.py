@@ -4,21 +4,22 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ray.train
 import torch
 
-from mmmodels.alignment.bundle import read_bundle, save_bundle
+from mmmodels.alignment.bundle import save_bundle
 from mmmodels.loading import Loader, open_workers
-from mmmodels.planning import Plan
-from mmmodels.preparing import Prepared, prepare
+from mmmodels.preparing import Prepared
 from mmmodels.recipes import Recipe, code_version, recipe_from
-from mmmodels.tasks.alignment import AlignmentTask
 from mmmodels.tasks.classification import ClassificationTask
 from mmmodels.training.loop import Loop, rank_and_size
 from mmmodels.training.reporting import Reporter
+from mmmodels.training.tasks import AnyTask, build_task, plan_of, prepare_for
+from mmmodels.training.validating import Validation, held_out_plan
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.storage import replacing
@@ -36,6 +37,9 @@ class _WithProgress:
     def latest(self) -> Path | None:
         return self.inner.latest()
 
+    def is_ending(self) -> bool:
+        return self.inner.is_ending()
+
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
         with replacing(str(self.path)) as aside:
             aside.write_text(json.dumps(dict(metrics)))
@@ -50,40 +54,37 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
     view = open_view(Layout(config["root"]), config["view"], config["view_digest"])
     data = prepare_for(recipe, view, parent_bundle=config["parent_bundle"])
     task = build_task(recipe, data, parent_bundle=config["parent_bundle"])
-    plan = Plan(
-        pools=task.pools(),
-        mixture=recipe.mixture,
-        batch_size=recipe.training.batch_size,
-        view_digest=view.effective_digest,
-        seed=recipe.training.seed,
-    )
+    plan = plan_of(task, recipe, view)
     workers = open_workers(recipe.loading, data, num_ranks_here=int(ray.train.get_context().get_local_world_size()))
+    loader = Loader(
+        plan=plan,
+        source=data,
+        modalities=task.modalities,
+        workers=workers,
+        rank=rank,
+        world_size=world_size,
+        ahead=recipe.loading.ahead,
+    )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loop = Loop(
         task=task,
-        loader=Loader(
-            plan=plan,
-            source=data,
-            modalities=task.modalities,
-            workers=workers,
-            rank=rank,
-            world_size=world_size,
-            ahead=recipe.loading.ahead,
-        ),
+        loader=loader,
         config=recipe.training,
         run_key=config["run_key"],
         rank=rank,
         world_size=world_size,
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=device,
         reporter=_WithProgress(reporter, folder / PROGRESS) if rank == 0 else reporter,
+        validation=validation_of(task, loader, recipe, device=device),
     )
     start = time.perf_counter()
     try:
-        model = loop.run()
+        weights = loop.run()
     finally:
         workers.close()
     seconds = time.perf_counter() - start
     if rank == 0:
-        _write_bundle(folder / "bundle", model, recipe=recipe, data=data, view=view, config=config, task=task)
+        _write_bundle(folder / "bundle", weights, recipe=recipe, data=data, view=view, config=config, task=task)
     sizes = [plan.size(plan.kind(step)) for step in range(recipe.training.num_steps)]
     return {
         "num_samples_seen": sum(sizes),
@@ -93,18 +94,13 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
     }
 
 
-def prepare_for(recipe: Recipe, view: View, *, parent_bundle: str | None) -> Prepared:
-    """The view's data; a model on top of another takes its tokenizer."""
-    tokenizer = read_bundle(parent_bundle)[2] if parent_bundle else None
-    return prepare(view, config=recipe.model, tokenizer=tokenizer, without_fold=recipe.training.without_fold)
-
-
-def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> AlignmentTask | ClassificationTask:
-    """What the recipe's task word stands for."""
-    if recipe.task == "align":
-        return AlignmentTask(recipe=recipe, data=data)
-    assert parent_bundle is not None, "launch refuses a task on top of nothing"
-    return ClassificationTask(recipe=recipe, data=data, parent=Path(parent_bundle))
+def validation_of(task: AnyTask, loader: Loader, recipe: Recipe, *, device: torch.device) -> Validation | None:
+    """None where the recipe wants none, or the held-out samples are too few for a batch."""
+    plan = held_out_plan(task.held_out_pools(), loader.plan) if recipe.training.validation_batches else None
+    if plan is None:
+        return None
+    held_out = replace(loader, plan=plan, ahead=0)
+    return Validation(loader=held_out, num_batches=recipe.training.validation_batches, batch=task.batch, device=device)
 
 
 def _share_cores(world_size: int) -> None:
@@ -114,13 +110,13 @@ def _share_cores(world_size: int) -> None:
 
 def _write_bundle(
     folder: Path,
-    model: torch.nn.Module,
+    weights: Mapping[str, torch.Tensor],
     *,
     recipe: Recipe,
     data: Prepared,
     view: View,
     config: Mapping[str, Any],
-    task: AlignmentTask | ClassificationTask,
+    task: AnyTask,
 ) -> None:
     provenance = {
         "run_key": config["run_key"],
@@ -135,4 +131,4 @@ def _write_bundle(
         "parent_bundle": config["parent_bundle"],
     }
     labels = task.labels if isinstance(task, ClassificationTask) else None
-    save_bundle(folder, model, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, labels=labels)
+    save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, labels=labels)

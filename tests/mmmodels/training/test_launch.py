@@ -93,7 +93,7 @@ def test_two_workers_of_which_one_is_killed_finish_the_run(patterns_view, mlflow
     killed = []
 
     def kill_one_worker():
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline and not killed:
             progress = folder / "progress.json"
             if progress.exists() and json.loads(progress.read_text())["step"] >= 8:

@@ -1,0 +1,50 @@
+"""What a recipe's task word stands for: its data, its batches in their order, its held-out batches."""
+
+from pathlib import Path
+
+from mmmodels.alignment.bundle import read_bundle
+from mmmodels.planning import Plan
+from mmmodels.preparing import Prepared, prepare
+from mmmodels.recipes import Recipe
+from mmmodels.tasks.alignment import AlignmentTask
+from mmmodels.tasks.classification import ClassificationTask
+from mmmodels.training.validating import held_out_plan
+from pipelines.curation.views import View
+
+AnyTask = AlignmentTask | ClassificationTask
+
+
+def prepare_for(recipe: Recipe, view: View, *, parent_bundle: str | None, num_workers: int = 1) -> Prepared:
+    """The view's data; a model on top of another takes its tokenizer."""
+    tokenizer = read_bundle(parent_bundle)[2] if parent_bundle else None
+    return prepare(
+        view,
+        config=recipe.model,
+        tokenizer=tokenizer,
+        num_workers=num_workers,
+        without_fold=recipe.training.without_fold,
+    )
+
+
+def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> AnyTask:
+    """What the recipe's task word stands for."""
+    if recipe.task == "align":
+        return AlignmentTask(recipe=recipe, data=data)
+    assert parent_bundle is not None, "launch refuses a task on top of nothing"
+    return ClassificationTask(recipe=recipe, data=data, parent=Path(parent_bundle))
+
+
+def plan_of(task: AnyTask, recipe: Recipe, view: View) -> Plan:
+    """The batches of a run over what is left of a view."""
+    return Plan(
+        pools=task.pools(),
+        mixture=recipe.mixture,
+        batch_size=recipe.training.batch_size,
+        view_digest=view.effective_digest,
+        seed=recipe.training.seed,
+    )
+
+
+def validates(task: AnyTask, plan: Plan, recipe: Recipe) -> bool:
+    """Whether the recipe wants a validation and the held-out samples are enough for a batch."""
+    return recipe.training.validation_batches > 0 and held_out_plan(task.held_out_pools(), plan) is not None
