@@ -88,18 +88,23 @@ def _num_rows(view: View) -> int:
 
 
 def _check_shards(view: View) -> None:
-    """Without its shards a view is a list of names."""
-    recorded = view.manifest["inputs"]["shards"]
-    for snapshot, digest in zip(view.snapshots, recorded, strict=True):
+    """Without the samples that it keeps a view is a list of names. Shards that lost only withdrawn ones will do."""
+    name, is_same = f"view {view.view}/{view.digest[:12]}", True
+    for snapshot, digest in zip(view.snapshots, view.manifest["inputs"]["shards"], strict=True):
         try:
-            today = open_shards(view.layout, snapshot).digest
+            is_same &= open_shards(view.layout, snapshot).digest == digest
         except CorpusError as error:
-            raise PolicyError(f"view {view.view}/{view.digest[:12]}: {snapshot} cannot be read: {error}") from error
-        if today != digest:
-            raise PolicyError(
-                f"view {view.view}/{view.digest[:12]}: the shards of {snapshot} are {today[:12]}, it was made of "
-                f"{digest[:12]}. Put those back, or curate this state anew."
-            )
+            raise PolicyError(f"{name}: {snapshot} cannot be read: {error}") from error
+    if is_same:
+        return
+    if "verdicts" in missing_files(view):
+        raise PolicyError(f"{name}: its verdicts are missing and its shards are others now. Put either back.")
+    lost = view.manifest["num_kept"] - len(view.withdrawn()) - len(view.table(["uid"]))
+    if lost:
+        raise PolicyError(
+            f"{name}: {lost} of the {view.manifest['num_kept']} samples that it keeps are not in the shards of "
+            f"{', '.join(map(str, view.snapshots))} any more. Put those shards back, or curate this state anew."
+        )
 
 
 def question_of(view: View) -> Question | None:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from pipelines import storage
 from pipelines.__main__ import main
 from pipelines.curation.curating import curate
 from pipelines.curation.currents import current_digest, history
+from pipelines.curation.erasing import erase
 from pipelines.curation.policy import load_policy, parse_policy
 from pipelines.curation.restoring import restore
 from pipelines.curation.views import find_view, open_view
@@ -74,17 +76,28 @@ def test_the_text_of_a_bundled_policy_is_found_where_it_was_lost(corpus: Any, ma
     assert list(restore(layout, f"main/{report.digest}").written) == ["policy.sql"]
 
 
-def test_a_view_whose_shards_are_gone_or_others_is_not_made_current(stored: tuple) -> None:
+def test_a_view_whose_samples_are_gone_is_not_made_current(stored: tuple) -> None:
     layout, snapshot, digests = stored
-    stats = Path(layout.stats(snapshot, 0))
-    kept = json.loads(stats.read_text())
-    stats.write_text(json.dumps({**kept, "tar_sha256": "0" * 64}))
-    with pytest.raises(PolicyError, match="the shards of things/one are"):
-        restore(layout, f"main/{digests[0]}")
+    stats, sidecar = Path(layout.stats(snapshot, 0)), layout.sidecar(snapshot, 0)
+    stats.write_text(json.dumps({**json.loads(stats.read_text()), "tar_sha256": "0" * 64}))
+    report = restore(layout, f"main/{digests[0]}")  # another tar, and all that it keeps is there
+    assert [line.partition(":")[0] for line in report.changed] == ["shards things"]
+    storage.write_table(sidecar, storage.read_table(sidecar).slice(1))
+    with pytest.raises(PolicyError, match="1 of the 3 samples that it keeps are not in the shards of things/one"):
+        restore(layout, f"main/{digests[1]}")
     stats.unlink()
     with pytest.raises(PolicyError, match="things/one cannot be read"):
-        restore(layout, f"main/{digests[0]}")
-    assert current_digest(layout, "main") == digests[2]
+        restore(layout, f"main/{digests[2]}")
+    assert current_digest(layout, "main") == digests[0]
+
+
+def test_a_view_outlives_the_erasing_of_samples_that_were_withdrawn(stored: tuple) -> None:
+    layout, _, digests = stored
+    gone = open_view(layout, "main", digests[0]).table(["uid"])["uid"][0].as_py()
+    assert main(["forget", "--root", layout.root, "--uid", gone]) == 0
+    erase(layout)
+    report = restore(layout, f"main/{digests[0]}")
+    assert (report.num_kept, report.num_withdrawn) == (2, 1)
 
 
 def test_signals_that_changed_are_told_and_only_matter_where_files_are_lost(corpus: Any, made: Any) -> None:
