@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from mmmodels.loading.decoding import MediaConfig, decoded_by, decoded_shape
+from mmmodels.loading.decoding import MediaConfig, decode_into, decoded_shape
 from mmmodels.loading.members import Members
 from mmmodels.loading.tars import Tars
 from mmmodels.recipes import ImageConfig
@@ -92,9 +92,11 @@ def _decode_shard(task: _Task, *, path: str, config: MediaConfig, tars: Tars) ->
     tar, *columns = task
     array = open_memmap(path, mode="r+")
     damaged: dict[int, str] = {}
+    shape, dtype = decoded_shape(config)
+    decoded = np.empty(shape, dtype=dtype)
     for number, offset, size in zip(*(column.tolist() for column in columns), strict=True):
         try:
-            decoded = decoded_by(tars.read(tar, offset, size), config)
+            decode_into(tars.read(tar, offset, size), decoded, config)
         except SampleError as error:
             damaged[number] = f"{tar} at {offset}: {error}"
         else:

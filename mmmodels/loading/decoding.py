@@ -10,9 +10,12 @@ from mmmodels.recipes import AudioConfig, ImageConfig
 MediaConfig = ImageConfig | AudioConfig
 
 
-def decoded_by(data: bytes, config: MediaConfig) -> NDArray[Any]:
-    """Bytes to an array of one shape."""
-    return decode_pixels(data, config=config) if isinstance(config, ImageConfig) else decode_clip(data, config=config)
+def decode_into(data: bytes, into: NDArray[Any], config: MediaConfig) -> None:
+    """Fill an array of `decoded_shape`; SampleError if the bytes do not decode."""
+    if isinstance(config, ImageConfig):
+        decode_pixels(data, into, config=config)
+    else:
+        into[:] = decode_clip(data, config=config)
 
 
 def decoded_shape(config: MediaConfig) -> tuple[tuple[int, ...], str]:

@@ -155,8 +155,10 @@ class Loader:
             number = int(media.index[row])
             if media.decoded is not None:
                 media.decoded.check(number)
+            elif number >= 0:
+                media.decode(number, coming.rooms[modality].array[place])
             else:
-                coming.rooms[modality].array[place] = media.decode(number) if number >= 0 else media.blank
+                coming.rooms[modality].array[place] = media.blank
 
     def _free(self, coming: _Coming) -> None:
         """Its rooms are for others now; parts that are still decoded into them must end first."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmmodels.loading.decoded import DecodedArray, decoded_array
-from mmmodels.loading.decoding import MediaConfig, decoded_by, decoded_shape
+from mmmodels.loading.decoding import MediaConfig, decode_into, decoded_shape
 from mmmodels.loading.members import Members, Shards, distinct_members, every_member
 from mmmodels.loading.tars import Tars
 from mmmodels.recipes import ModelConfig
@@ -43,16 +43,16 @@ class Media:
         shape, dtype = self.shape_of(len(rows))
         array = np.empty(shape, dtype=dtype)
         for place, number in enumerate(numbers.tolist()):
-            array[place] = self.decode(number)
+            self.decode(number, array[place])
         return self.as_seen(array)
 
-    def decode(self, number: int) -> NDArray[Any]:
-        """One member from its tar: uint8 (H, W, 3), valid until this thread decodes again, or int16 (N,)."""
+    def decode(self, number: int, into: NDArray[Any]) -> None:
+        """One member from its tar into uint8 (H, W, 3) or int16 (N,); SampleError that names it if it is damaged."""
         members = self.members
         tar, offset = members.tars[members.tar[number]], int(members.offset[number])
         data = self.tars.read(tar, offset, int(members.size[number]))
         try:
-            return decoded_by(data, self.config)
+            decode_into(data, into, self.config)
         except SampleError as error:
             raise SampleError(f"{tar} at {offset}: {error}") from error
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmodels.loading.decoding import MediaConfig, decoded_by
+from mmmodels.loading.decoding import MediaConfig, decode_into
 from mmmodels.loading.media import Media
 from mmmodels.loading.rooms import Room, Rooms
 from mmmodels.loading.tars import Tars
@@ -43,7 +43,7 @@ class Part:
         damaged: list[Damage] = []
         for uri, offset, size, place in zip(self.tars, self.offsets, self.sizes, self.places, strict=True):
             try:
-                array[place] = decoded_by(tars.read(uri, offset, size), self.config)
+                decode_into(tars.read(uri, offset, size), array[place], self.config)
             except SampleError as error:
                 damaged.append((place, f"{uri} at {offset}: {error}"))
         return damaged

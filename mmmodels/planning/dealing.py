@@ -1,5 +1,7 @@
 """The order within a window: random, and no two of a group in one batch where there are batches enough."""
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,23 +40,25 @@ def _part(
     key: int,
 ) -> None:
     """A group cut by the end of a round may meet itself: exchange such an entry with one of another batch."""
-    members: dict[int, set[int]] = {}
+    counts: dict[int, Counter[int]] = {}
 
-    def groups_of(batch: int) -> set[int]:
-        if batch not in members:
+    def counts_of(batch: int) -> Counter[int]:
+        if batch not in counts:
             low, high = np.searchsorted(batches, (batch, batch + 1))
-            members[batch] = set(groups[order[low:high]].tolist())
-        return members[batch]
+            counts[batch] = Counter(groups[order[low:high]].tolist())
+        return counts[batch]
 
-    for place in repeated.tolist():
+    draws = hashed(key, repeated[:, None] * _TRIES + np.arange(_TRIES)) % np.uint64(len(order))
+    for place, partners in zip(repeated.tolist(), draws.tolist(), strict=True):
         group, here = int(groups[order[place]]), int(batches[place])
-        for other in (hashed(derived(key, place), np.arange(_TRIES)) % np.uint64(len(order))).tolist():
+        for other in partners:
             partner, there = int(groups[order[other]]), int(batches[other])
-            if there == here or group in groups_of(there) or partner in groups_of(here):
+            if there == here or counts_of(there)[group] or counts_of(here)[partner]:
                 continue
             order[place], order[other] = order[other], order[place]
-            for batch in (here, there):
-                del members[batch]
+            for batch, gone, come in ((here, group, partner), (there, partner, group)):
+                counts[batch][gone] -= 1
+                counts[batch][come] += 1
             break
 
 

@@ -24,7 +24,7 @@ class Stream:
         self.blocks = cut(len(pool), pool.shards, batch_size=batch_size)
         self._readings = Readings(pool.weights, derived(key, -1)) if pool.weights is not None else None
         self.epoch = lru_cache(_EPOCHS_KEPT)(self._epoch)
-        self._latest = self.epoch(0)
+        self._latest: Epoch | None = None
 
     def rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places in the pool of the readings at these positions."""
@@ -39,7 +39,7 @@ class Stream:
 
     def epoch_at(self, position: int) -> "Epoch":
         """The epoch that holds a position."""
-        if not self._latest.start <= position < self._latest.end:
+        if self._latest is None or not self._latest.start <= position < self._latest.end:
             self._latest = self.epoch(self._number_of_epoch(position))
         return self._latest
 
@@ -74,7 +74,7 @@ class Stream:
 class Epoch:
     """One pass over a pool: every entry as often as its weight says, once where it has none."""
 
-    def __init__(self, stream: Stream, key: int, *, number: int, start: int, counts: NDArray[np.int64] | None) -> None:
+    def __init__(self, stream: Stream, key: int, *, number: int, start: int, counts: NDArray[np.uint8] | None) -> None:
         self.number = number
         self.start = start
         self._stream = stream
@@ -82,7 +82,9 @@ class Epoch:
         self._counts = counts
         blocks = stream.blocks
         self.windows = blocks.windows(key)
-        sizes = np.diff(blocks.starts) if counts is None else np.add.reduceat(counts, blocks.starts[:-1])
+        sizes = (
+            np.diff(blocks.starts) if counts is None else np.add.reduceat(counts, blocks.starts[:-1], dtype=np.int64)
+        )
         totals = np.where(self.windows >= 0, sizes[self.windows], 0).sum(axis=1)
         self._bounds = start + np.concatenate([[0], np.cumsum(totals)])
         self.order = lru_cache(_WINDOWS_KEPT)(self._order)

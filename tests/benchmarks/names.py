@@ -21,6 +21,13 @@ EMBED_WORKERS = "embed and score four shards by two workers"
 EMBED_CLIP = "embed photographs and captions by an open_clip model"
 LOAD_CACHED = "load images from the decoded cache, batches of 256 (64 px)"
 LOAD_DECODED = "decode images from 128 px PNG, batches of 256 (64 px)"
+LOAD_512 = "from shards of 512 px JPEG to float32 (224 px)"
+LOAD_TRAIN = "from shards of the profile train to uint8 (256 px)"
+LOAD_BARE = "the same, against simplejpeg alone (bar: 0.6)"
+LOAD_WORKERS = "from shards of 512 px JPEG by two threads, against processes"
+LOAD_PEERS = {name: f"from shards of 512 px JPEG, against {name}" for name in ("energon", "streaming", "litdata")}
+RESUME = "resume at any step of 10 M samples (bar: 1 a second)"
+RESUME_WEIGHTED = "the same, of weights and groups"
 STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
 STEP_LONG = "step, image + text, batch 64, fp32, captions of 24 tokens"
 STEP_CUDA = "step, image + text, batch 512, bf16, captions of 4-12 tokens"
@@ -50,7 +57,11 @@ STAGES = {
     ),
     "growing": (MEASURE_GROWN,),
     "embedding": (*EMBED_ALONE.values(), EMBED_WORKERS, EMBED_CLIP),
-    "loading": (LOAD_CACHED, LOAD_DECODED),
+    "loading": (
+        *(LOAD_CACHED, LOAD_DECODED, LOAD_512, LOAD_TRAIN, LOAD_BARE, LOAD_WORKERS),
+        *LOAD_PEERS.values(),
+        *(RESUME, RESUME_WEIGHTED),
+    ),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
     "duplicates": (NEAR_HASHES, NEAR_TEXTS, NEAR_VECTORS),
@@ -59,5 +70,5 @@ STAGES = {
 }
 """Stage (a module with `rows`) -> its rows, in order."""
 CUDA_ONLY = frozenset({STEP_CUDA})
-INSTALLS_A_PEER = frozenset({FETCH_PACKED})
+INSTALLS_A_PEER = frozenset({FETCH_PACKED, *LOAD_PEERS.values()})
 """Left out, with a reason, where the peer cannot be installed."""

@@ -1,4 +1,4 @@
-"""img2dataset 1.47 in an environment of its own: its pins do not go with ours."""
+"""Peers in environments of their own, because their pins do not go with ours."""
 
 import json
 import os
@@ -16,9 +16,14 @@ if __name__ == "__main__":
 
 
 def img2dataset_python() -> Path | None:
-    """An interpreter that has it, made once in the user's cache; none, and a printed reason, where it cannot be."""
+    """An interpreter that has it; none, and a printed reason, where it cannot be."""
+    return python_with(REQUIREMENT, "setuptools<81")
+
+
+def python_with(requirement: str, *others: str) -> Path | None:
+    """An interpreter with packages that do not go with ours, made once in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trivium-bench"
-    folder = cache / REQUIREMENT.replace("==", "-")
+    folder = cache / requirement.replace("==", "-")
     python = folder / "bin" / "python"
     if (folder / "installed").exists():
         return python
@@ -26,12 +31,12 @@ def img2dataset_python() -> Path | None:
     make = [uv, "venv", "--python", "3.11"] if uv else ["python3.11", "-m", "venv"]
     install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     shutil.rmtree(folder, ignore_errors=True)
-    for command in ([*make, folder], [*install, REQUIREMENT, "setuptools<81"]):
+    for command in ([*make, folder], [*install, requirement, *others]):
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=900)
         except (OSError, subprocess.SubprocessError) as error:
             reason = getattr(error, "stderr", None) or str(error).encode()
-            print(f"{REQUIREMENT} cannot be installed: {reason.decode(errors='replace').strip()[-300:]}")  # noqa: T201
+            print(f"{requirement} cannot be installed: {reason.decode(errors='replace').strip()[-300:]}")  # noqa: T201
             return None
     (folder / "installed").touch()
     return python

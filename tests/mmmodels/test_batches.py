@@ -102,7 +102,7 @@ def test_a_photograph_of_another_size_looks_as_if_pillow_had_resized_its_middle(
     assert abs(found.astype(int) - np.asarray(wanted).astype(int)).mean() < 2.5
 
 
-def test_pixels_are_valid_until_the_next_decoding_and_images_for_good():
+def test_an_image_stays_as_it_is_when_the_next_is_decoded():
     first = decode_image(encoded(scene(64, 64), "JPEG"), config=PHOTOGRAPH)
     before = first.copy()
     decode_image(encoded(Image.new("RGB", (64, 64), "red"), "JPEG"), config=PHOTOGRAPH)
