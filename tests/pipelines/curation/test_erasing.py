@@ -15,6 +15,7 @@ from pipelines.__main__ import main
 from pipelines.curation.curating import curate
 from pipelines.curation.erasing import EraseReport, erase, pending_erasures
 from pipelines.curation.policy import parse_policy
+from pipelines.curation.restoring import restore
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.reporting.storing import write_card
@@ -132,6 +133,9 @@ def test_the_old_view_opens_and_says_what_is_left(view: View):
     again = open_view(view.layout, "main", view.digest)
     assert again.table(["uid"])["uid"].to_pylist() == uids[:2] + uids[3:]
     assert again.effective_digest == before
+    restored = restore(view.layout, f"main/{view.digest}")
+    assert (restored.num_withdrawn, restored.written) == (1, [])
+    assert any("shards" in change for change in restored.changed)
     new = curate(view.layout, view.snapshots, policy=ALL, view="main")
     assert (new.num_samples, new.num_kept) == (len(uids) - 1, len(uids) - 1)
 
