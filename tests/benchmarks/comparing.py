@@ -66,8 +66,13 @@ def _compare(old: View, new: View) -> int:
 def _matching(settings: Settings) -> Row:
     rng = np.random.default_rng(0)
     words = ["".join(map(chr, rng.integers(97, 123, length))) for length in rng.integers(2, 9, 60_000)]
-    entries = dict.fromkeys(" ".join(rng.choice(words, number)) for number in rng.integers(1, 3, 500_000))
-    captions = [" ".join(rng.choice(words, number)) for number in rng.integers(3, 20, settings.size(100_000, 5_000))]
+
+    def phrases(number: int, shortest: int, longest: int) -> list[str]:
+        lengths = rng.integers(shortest, longest, number)
+        return [" ".join(words[word] for word in rng.integers(0, len(words), length)) for length in lengths]
+
+    entries = dict.fromkeys(phrases(500_000, 1, 4))
+    captions = phrases(settings.size(100_000, 5_000), 3, 20)
     matcher = Matcher(list(entries))
 
     def match() -> int:
