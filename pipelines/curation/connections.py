@@ -18,6 +18,9 @@ from pipelines.layout import Layout
 MEMORY_LIMIT = "1800MB"
 """Of one connection. DuckDB counts what it allocates; with Python, Arrow and Parquet's buffers a process stays under
 4 GB."""
+MAX_SPILLED = "64GB"
+"""What a connection may keep on disk beyond that, three times a window over 100 M rows; a query that wants more is
+refused before it fills the disk."""
 SANDBOX: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
     "autoinstall_known_extensions": False,
@@ -27,7 +30,10 @@ SANDBOX: dict[str, str | bool | int | float | list[str]] = {
 }
 NUM_THREADS: int | None = None
 """None is one for each core. Verdicts are the same for any number."""
-PARQUET = "format parquet, parquet_version v2, compression zstd, compression_level 1, dictionary_size_limit 2000"
+PARQUET = (
+    "format parquet, parquet_version v2, compression zstd, compression_level 1, dictionary_size_limit 2000, "
+    "use_tmp_file false"
+)
 """How large tables are written: uids do not repeat, so no dictionary of them is tried for long; hex digits take half of
 their size by entropy coding alone, at less than what it costs to write the other half."""
 
@@ -91,6 +97,7 @@ def _limits(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
     limits: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(folder / "spilled"),
+        "max_temp_directory_size": MAX_SPILLED,
         "disabled_optimizers": "build_side_probe_side",  # it swaps the sides of a join by size, and with them the order
     }
     return limits if NUM_THREADS is None else {**limits, "threads": NUM_THREADS}

@@ -43,7 +43,7 @@ def judge(question: Question, uri: str) -> Judgement:
             said = unmeasured_message(layout, unmeasured, num_samples=samples.num_samples)
             raise PolicyError(f"policy {query.policy.name}: {said}")
         ruling = rule(query, samples, folder, kinds=tuple(question.duplicates.kinds))
-        write_verdicts(uri, ruling, mark(question, ruling, engine))
+        write_verdicts(uri, ruling, mark(question, ruling, engine), is_measured=not unmeasured)
         facets = " union all ".join(f"from {parquet([part.facets])}" for part in samples.parts)
         with storage.replacing(f"{uri}/facets.parquet") as path:
             engine.execute(f"copy ({facets}) to {quoted(str(path.absolute()))} ({PARQUET})")

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
+from pipelines.curation.places import Node, at_line, line_at, offset_of, walk
 from pipelines.curation.policy import Policy
+from pipelines.curation.purity import refuse_impure_functions
 from pipelines.curation.queries import database
-from pipelines.curation.shaping import TABLE, Node, Shape, shape_of
+from pipelines.curation.shaping import TABLE, Shape, shape_of
 from pipelines.errors import PolicyError
 
 TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
@@ -56,15 +57,15 @@ class Query:
             return f"policy {self.policy.name}"
         starts = [ref for ref in self.outputs if ref.offset <= found.offset]
         rule = f" (column {starts[-1].name})" if starts and starts[-1].name else ""
-        return f"policy {self.policy.name}, line {_line_at(self.policy, found.offset)}{rule}"
+        return f"policy {self.policy.name}, line {line_at(self.policy, found.offset)}{rule}"
 
 
 def parse(policy: Policy) -> Query:
     """Parse and check: one SELECT, from `samples` alone, a pure function of its rows and parameters."""
     node = _only_select(policy)
-    nodes = list(_walk(node))
+    nodes = list(walk(node))
     columns = tuple(
-        Reference(name=name, offset=_offset(found))
+        Reference(name=name, offset=offset_of(found))
         for found in nodes
         if found.get("class") == "COLUMN_REF"
         for name in map(str.lower, found["column_names"])
@@ -76,8 +77,9 @@ def parse(policy: Policy) -> Query:
         compared=tuple(_compared(nodes)),
         shape=shape_of(node, nodes),
     )
+    _refuse_hidden_names(policy, nodes, columns)
     _refuse_other_tables(policy, nodes)
-    _refuse_impure_functions(policy, nodes)
+    refuse_impure_functions(policy, nodes)
     _check_params(policy, {str(found["identifier"]) for found in nodes if found.get("class") == "PARAMETER"})
     return query
 
@@ -98,28 +100,14 @@ def _only_select(policy: Policy) -> Node:
 
 def _reason(policy: Policy, parsed: dict[str, str]) -> str:
     if parsed.get("error_type") == "parser":
-        line = _line_at(policy, int(parsed.get("position", 0)))
+        line = line_at(policy, int(parsed.get("position", 0)))
         return f", line {line}: {parsed['error_message']}. Mend the SQL."
     return f": {parsed['error_message'].rstrip('.!')}. A policy is exactly one SELECT; it changes and writes nothing."
 
 
-def _walk(value: object) -> Iterator[Node]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _walk(part)
-
-
-def _offset(node: Node) -> int:
-    offset = int(node.get("query_location", 0))
-    return offset if offset < 1 << 62 else 0  # DuckDB's "nowhere" is 2**64 - 1
-
-
 def _outputs(node: Node) -> tuple[Reference, ...]:
     return tuple(
-        Reference(name=str(item["alias"] or (item.get("column_names") or [""])[-1]).lower(), offset=_offset(item))
+        Reference(name=str(item["alias"] or (item.get("column_names") or [""])[-1]).lower(), offset=offset_of(item))
         for item in node.get("select_list", [])
     )
 
@@ -131,6 +119,20 @@ def _compared(nodes: list[Node]) -> Iterator[tuple[str, str]]:
             yield str(sides["COLUMN_REF"]["column_names"][-1]).lower(), str(sides["PARAMETER"]["identifier"])
 
 
+def _refuse_hidden_names(policy: Policy, nodes: list[Node], columns: tuple[Reference, ...]) -> None:
+    for reference in columns:
+        if reference.name.startswith("__"):
+            raise PolicyError(
+                f"policy {policy.name}, line {line_at(policy, reference.offset)}: {reference.name} is of the engine "
+                "alone. Use the columns that pipelines/signals/schema.py lists."
+            )
+    for node in nodes:
+        if node.get("type") == "RECURSIVE_CTE_NODE":
+            raise PolicyError(f"policy {policy.name}: WITH RECURSIVE may never end. Write rules about single samples.")
+        if TABLE in (str(entry["key"]).lower() for entry in _ctes(node)):
+            raise PolicyError(f"policy {policy.name}: WITH {TABLE} hides the table of that name. Call it otherwise.")
+
+
 def _refuse_other_tables(policy: Policy, nodes: list[Node]) -> None:
     inside = {str(entry["key"]).lower() for node in nodes for entry in _ctes(node)}
     for node in nodes:
@@ -138,10 +140,11 @@ def _refuse_other_tables(policy: Policy, nodes: list[Node]) -> None:
         table = kind == "BASE_TABLE" and (name not in inside | {TABLE} or bool(node.get("schema_name")))
         if table or (kind == "TABLE_FUNCTION" and name not in TABLE_FUNCTIONS) or kind == "SHOW_REF":
             raise PolicyError(
-                f"policy {policy.name}, {_at(policy, node)}: reads {name!r}. A policy reads the table `{TABLE}` alone."
+                f"policy {policy.name}, {at_line(policy, node)}: reads {name!r}. "
+                f"A policy reads the table `{TABLE}` alone."
             )
         if node.get("type") == "STAR" and node.get("columns"):
-            raise PolicyError(f"policy {policy.name}, {_at(policy, node)}: COLUMNS() hides names. Write rules out.")
+            raise PolicyError(f"policy {policy.name}, {at_line(policy, node)}: COLUMNS() hides names. Write rules out.")
         if node.get("sample"):
             raise PolicyError(f"policy {policy.name}: takes a random sample. Decide by columns; weigh with `weight`.")
 
@@ -154,27 +157,6 @@ def _function_name(node: Node) -> str:
     return str((node.get("function") or {}).get("function_name", ""))
 
 
-def _refuse_impure_functions(policy: Policy, nodes: list[Node]) -> None:
-    impure = _impure_functions()
-    for node in nodes:
-        named = node.get("function_name") or (node.get("column_names") or [""])[-1]
-        if str(named).lower() in impure:
-            raise PolicyError(
-                f"policy {policy.name}, {_at(policy, node)}: {named}() gives another answer at another time. "
-                "A verdict depends on the sample and the parameters alone; make it a $parameter."
-            )
-
-
-@cache
-def _impure_functions() -> frozenset[str]:
-    with database().cursor() as connection:
-        rows = connection.execute(
-            "select distinct lower(function_name) from duckdb_functions() "
-            "where stability in ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')"
-        ).fetchall()
-    return frozenset(row[0] for row in rows)
-
-
 def _check_params(policy: Policy, used: set[str]) -> None:
     if missing := sorted(used - policy.params.keys()):
         raise PolicyError(
@@ -182,11 +164,3 @@ def _check_params(policy: Policy, used: set[str]) -> None:
         )
     if unused := sorted(policy.params.keys() - used):
         raise PolicyError(f"policy {policy.name}: ${unused[0]} is declared but no rule uses it. Remove it or use it.")
-
-
-def _at(policy: Policy, node: Node) -> str:
-    return f"line {_line_at(policy, _offset(node))}"
-
-
-def _line_at(policy: Policy, offset: int) -> int:
-    return policy.sql.encode()[:offset].count(b"\n") + 1

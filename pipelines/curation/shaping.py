@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from pipelines.curation.places import Node
 from pipelines.curation.queries import database
 
 TABLE = "samples"
-Node = dict[str, Any]
 
 
 class Shape(Enum):

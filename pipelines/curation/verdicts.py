@@ -11,7 +11,7 @@ Order of faults, and so which one is called the first:
    best picture of a thing does not drop the thing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -40,9 +40,11 @@ class Faults:
         """Position of the policy's first rule."""
         return len(BEFORE)
 
-    def first_fault_sql(self, kind: str) -> str:
-        """The name of the lowest bit of `faults`, of the ENUM `kind`; null where there is none."""
-        whens = " ".join(f"when faults & {1 << bit}::ubigint <> 0 then '{name}'" for bit, name in enumerate(self.names))
+    def first_fault_sql(self, kind: str, *, possible: Collection[str] | None = None) -> str:
+        """The name of the lowest bit of `faults`, of the ENUM `kind`; null where there is none. Only what is `possible`
+        is asked for, each at the price of a pass over the rows that are not kept."""
+        names = [(bit, name) for bit, name in enumerate(self.names) if possible is None or name in possible]
+        whens = " ".join(f"when faults & {1 << bit}::ubigint <> 0 then '{name}'" for bit, name in names)
         return f"(case when faults = 0 then null {whens} end)::{kind}"
 
 

@@ -15,34 +15,38 @@ from pipelines.curation.ruling import Ruling
 from pipelines.curation.splits import Split
 
 
-def write_verdicts(uri: str, ruling: Ruling, marks: str | None) -> None:
-    """`verdicts/*.parquet` below `uri`; `marks` is a file of uids and bits that the engine adds."""
+def write_verdicts(uri: str, ruling: Ruling, marks: str | None, *, is_measured: bool = False) -> None:
+    """`verdicts/*.parquet` below `uri`; `marks` is a file of uids and bits that the engine adds.
+
+    `is_measured` says that no sample lacks anything, so that nobody has to look.
+    """
     for number, chunk in enumerate(ruling.chunks):
         with storage.replacing(f"{uri}/verdicts/{number:08d}.parquet") as path:
             files = [str(path.absolute()), *([marks] if marks else [])]
             with ruling.opened(chunk, files) as (connection, select):
-                verdicts = verdicts_sql(ruling, select, chunk, marks)
+                verdicts = verdicts_sql(ruling, select, chunk, marks, is_measured=is_measured)
                 connection.execute(f"copy ({verdicts}) to {quoted(str(path.absolute()))} ({PARQUET})", ruling.params)
                 if "weight" in ruling.columns.numbers:
                     _check_weights(connection, ruling, str(path.absolute()))
 
 
-def verdicts_sql(ruling: Ruling, select: str, chunk: Chunk | None, marks: str | None) -> str:
+def verdicts_sql(ruling: Ruling, select: str, chunk: Chunk | None, marks: str | None, *, is_measured: bool) -> str:
     """See sql/verdicts.sql."""
     faults, samples = ruling.faults, ruling.samples
-    bits = [
-        "ruled.__rules",
-        f"if(ruled.__unmeasured <> 0, {faults.bit('not_measured')}::ubigint, 0::ubigint)",
-    ]
-    joins = []
+    bits, joins, possible = ["ruled.__rules"], [], set(ruling.columns.faults)
+    if not is_measured:
+        bits.append(f"if(ruled.__unmeasured <> 0, {faults.bit('not_measured')}::ubigint, 0::ubigint)")
+        possible.add("not_measured")
     if marks:
         joins.append(f"left join {parquet([marks])} as marks on marks.uid = ruled.uid")
         bits.append("coalesce(marks.bits, 0::ubigint)")
+        possible.update(faults.names)
     every = " | ".join(bits)
     if samples.num_repeated:
         again = parquet([samples.repeated])
         joins.append(f"left join {again} as again on again.uid = ruled.uid and again.__part = ruled.__part")
         every = f"if(again.uid is null, {every}, {faults.bit('repeated_uid')}::ubigint)"
+        possible.add("repeated_uid")
     names = ", ".join(map(quoted, faults.names))
     return fill_sql(
         "verdicts",
@@ -51,7 +55,7 @@ def verdicts_sql(ruling: Ruling, select: str, chunk: Chunk | None, marks: str | 
         snapshot=_of_part([part.snapshot.snapshot for part in samples.parts], chunk),
         split=f"ruled.__split::enum({', '.join(quoted(str(split)) for split in Split)})",
         faults=every,
-        first_fault=faults.first_fault_sql(f"enum({names})"),
+        first_fault=faults.first_fault_sql(f"enum({names})", possible=possible),
         joins=" ".join(joins),
     )
 

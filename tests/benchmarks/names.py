@@ -36,6 +36,8 @@ EXPORT_HALF = "copy every second sample into new shards"
 EXPORT_CACHED = "copy all samples, against cp without a sync"
 JUDGE_RULES = "judge rows by the default policy, faults as bits"
 JUDGE_NEIGHBOURS = "find duplicates and neighbours of held-out samples"
+JUDGE_COPY = "judge a pool by six rules: verdicts, bits, funnel"
+JUDGE_PANDAS = "judge a pool by six rules, against pandas"
 NEAR_HASHES = "all pairs of hashes at distance <= 4 (1 M)"
 NEAR_TEXTS = "near captions by MinHash (1 M)"
 NEAR_VECTORS = "semantic duplicates of vectors (200 k, 512 dimensions)"
@@ -64,6 +66,7 @@ STAGES = {
     ),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
+    "judging": (JUDGE_COPY, JUDGE_PANDAS),
     "duplicates": (NEAR_HASHES, NEAR_TEXTS, NEAR_VECTORS),
     "exporting": (EXPORT_ALL, EXPORT_HALF, EXPORT_CACHED),
     "comparing": (DIFF_POSITION, DIFF_UID, MATCH_ENTRIES),
