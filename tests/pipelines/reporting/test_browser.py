@@ -73,6 +73,10 @@ def test_a_card_fits_every_width(tab: Tab, width: int, scheme: str) -> None:
 def test_every_word_stands_out_from_what_is_behind_it(tab: Tab, scheme: str) -> None:
     tab.look(width=1280, scheme=scheme)
     tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    badges = (
+        '<div class="group"><div class="sample"><b class="badge">kept</b><b class="badge out">dropped</b></div></div>'
+    )
+    tab.evaluate(f"document.querySelector('main').insertAdjacentHTML('beforeend', '{badges}')")
     assert tab.evaluate(CONTRAST) == []
 
 
