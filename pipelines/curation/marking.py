@@ -8,9 +8,11 @@ import pyarrow as pa
 from pipelines import storage
 from pipelines.curation import duplicates
 from pipelines.curation.connections import PARQUET, parquet, quoted
-from pipelines.curation.contamination import find_contamination, near_held_out
-from pipelines.curation.pool import FINGERPRINTS, read_pool
-from pipelines.curation.queries import fill_sql, run_sql
+from pipelines.curation.contamination import find_contamination
+from pipelines.curation.contamination.leakage import NEAR_HELD_OUT_COLUMNS, find_near_held_out
+from pipelines.curation.pool import FINGERPRINTS
+from pipelines.curation.pooling import gather_pool
+from pipelines.curation.queries import fill_sql
 from pipelines.curation.questions import Question
 from pipelines.curation.ruling import Ruling
 from pipelines.curation.verdicts import mark_duplicates
@@ -21,7 +23,7 @@ def mark(question: Question, ruling: Ruling, engine: duckdb.DuckDBPyConnection) 
     faults, folder = ruling.faults, ruling.folder
     engine.execute("create temp table marks (uid varchar, bits ubigint)")
     _mark_all(engine, pa.table({"uid": pa.array(question.tombstones(), pa.string())}), faults.bit("tombstoned"))
-    _mark_all(engine, _near_held_out(question), faults.bit("near_held_out"))
+    _mark_all(engine, _near_held_out(question, ruling, engine), faults.bit("near_held_out"))
     if question.evaluation_sets:
         _mark_all(engine, _contaminated(question), faults.bit("contaminated"))
     settings = question.duplicates
@@ -45,9 +47,11 @@ def _mark_all(engine: duckdb.DuckDBPyConnection, uids: pa.Table, bit: int) -> No
     engine.unregister("found")
 
 
-def _near_held_out(question: Question) -> pa.Table:
-    pool = read_pool(question.layout, question.snapshots, {FINGERPRINTS.key: FINGERPRINTS}, frozenset())
-    return near_held_out(pool.samples, run_sql("texts", samples=pool.samples))
+def _near_held_out(question: Question, ruling: Ruling, engine: duckdb.DuckDBPyConnection) -> pa.Table:
+    families = {FINGERPRINTS.key: FINGERPRINTS}
+    samples = gather_pool(question.layout, question.snapshots, families, NEAR_HELD_OUT_COLUMNS, ruling.folder)
+    engine.execute(f"create or replace temp view samples as {samples.once()}")
+    return find_near_held_out(engine)
 
 
 def _contaminated(question: Question) -> pa.Table:

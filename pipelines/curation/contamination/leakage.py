@@ -5,11 +5,12 @@ A split by hash keeps a group on one side; another group may still hold the same
 
 from dataclasses import dataclass
 
+import duckdb
 import pyarrow as pa
 
 from pipelines.curation.hamming import near_pairs
 from pipelines.curation.pool import FINGERPRINTS, read_pool
-from pipelines.curation.queries import run_sql
+from pipelines.curation.queries import fill_sql, run_sql
 from pipelines.curation.views import View
 
 LEAK_DISTANCE = 2
@@ -39,6 +40,26 @@ def near_held_out(samples: pa.Table, texts: pa.Table) -> pa.Table:
     first, second, _ = near_pairs(images["image_phash"].to_numpy(), LEAK_DISTANCE)
     pairs = pa.table({"first": first, "second": second})
     return run_sql("near_held_out", samples=samples, images=images, pairs=pairs, texts=texts)
+
+
+NEAR_HELD_OUT_COLUMNS = frozenset(
+    {"group", "split", "language", "caption", "texts", "image_sha256", "audio_sha256", "width", "height", "image_phash"}
+)
+"""What `find_near_held_out` asks of the samples."""
+
+
+def find_near_held_out(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The same of the view `samples` in a connection that streams and spills; in memory are 8 bytes an image."""
+    for name in ("texts", "images"):
+        connection.execute(f"create or replace temp table {name} as {fill_sql(name)}")
+    hashes = connection.sql("select image_phash from images order by position").to_arrow_table()
+    first, second, _ = near_pairs(hashes["image_phash"].to_numpy(), LEAK_DISTANCE)
+    connection.register("pairs", pa.table({"first": first, "second": second}))
+    found: pa.Table = connection.sql(fill_sql("near_held_out")).to_arrow_table()
+    for name in ("texts", "images"):
+        connection.execute(f"drop table {name}")
+    connection.unregister("pairs")
+    return found
 
 
 def check_leakage(view: View) -> list[Leak]:
