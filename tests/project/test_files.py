@@ -94,7 +94,7 @@ def test_every_make_target_in_the_documents_exists_and_is_explained_by_make_help
 
 def test_every_verb_in_the_documents_exists() -> None:
     for path in documents():
-        for package, verb in re.findall(r"python -m (pipelines|mmmodels|assets) ([a-z]+)", " ".join(code_of(path))):
+        for package, verb in re.findall(r"python -m (pipelines|mmmodels|assets) ([a-z-]+)", " ".join(code_of(path))):
             assert f'"{verb}"' in (ROOT / package / "__main__.py").read_text(), f"{path.name}: {package} {verb}"
 
 

@@ -126,7 +126,9 @@ def test_a_diff_says_what_was_withdrawn_since(view: View):
     new = open_view(view.layout, "main", report.digest)
     assert uids_of(new) == before[1:]
     assert new.effective_digest == new.digest
-    assert (diff(view, new).num_removed, diff(view, new).num_added) == (0, 0)
+    found = diff(view, new)
+    assert found.num_withdrawn == (1, 0)
+    assert (found.by("removed", "cause"), found.by("added", "cause")) == ({"tombstoned": 1}, {})
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
