@@ -12,7 +12,7 @@ from pipelines.curation.connections import PARQUET, open_engine, parquet, quoted
 from pipelines.curation.marking import mark
 from pipelines.curation.pooling import count_unmeasured, gather_pool
 from pipelines.curation.questions import Question
-from pipelines.curation.ruling import rule
+from pipelines.curation.ruling import check, rule
 from pipelines.curation.unmeasured import unmeasured_message
 from pipelines.curation.verdicts import Faults
 from pipelines.curation.writing import write_verdicts
@@ -38,6 +38,7 @@ def judge(question: Question, uri: str) -> Judgement:
     layout, query = question.layout, question.query
     with scratch(layout) as folder, open_engine(folder) as engine:
         samples = gather_pool(layout, question.snapshots, question.families, query.names, folder)
+        check(query, samples, folder)  # before what was not measured: a misspelt name is the simpler mistake
         unmeasured = count_unmeasured(samples, engine)
         if unmeasured and not question.allow_not_measured:
             said = unmeasured_message(layout, unmeasured, num_samples=samples.num_samples)

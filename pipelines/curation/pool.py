@@ -134,25 +134,6 @@ def mask_of(column: "pa.ChunkedArray[Any]") -> NDArray[np.bool_]:
     return mask
 
 
-def unmeasured_message(pool: Pool, layout: Layout) -> str:
-    """Which families miss how many samples, and the calls that measure them."""
-    missing = ", ".join(f"{key} of {mask.sum()} samples" for key, mask in pool.unmeasured.items())
-    lacking = np.logical_or.reduce(list(pool.unmeasured.values()))
-    where = pool.samples.filter(pa.array(lacking)).select(["corpus", "snapshot"]).group_by(["corpus", "snapshot"])
-    places = [Snapshot(**row) for row in where.aggregate([]).to_pylist()]
-    names = [key.partition("@")[0] for key in pool.unmeasured]
-    families = " ".join(key for key, name in zip(pool.unmeasured, names, strict=True) if name in KNOWN_FAMILIES)
-    verbs = {"measure": f" --signals {families}"} if families else {}
-    verbs |= {f"relate {name}": "" for name in names if name in RELATIVE}
-    calls = (
-        f"python -m pipelines {verb} --root {layout.root} --corpus {one.corpus} --snapshot {one.snapshot}{which}"
-        for one in places
-        for verb, which in verbs.items()
-    )
-    how = f"Run: {'; '.join(calls)}" if verbs else "Score the snapshot with that model first."
-    return f"{', '.join(map(str, places))}: not measured: {missing} out of {len(pool.samples)}. {how}"
-
-
 _SIDECAR = frozenset(SIDECAR.names) - {"status", "error_message"}
 
 

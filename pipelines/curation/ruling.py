@@ -82,12 +82,17 @@ class Ruling:
 
 def rule(query: Query, samples: Samples, folder: Path, *, kinds: Sequence[str]) -> Ruling:
     """Check a policy against a pool, and run it where it cannot be run file by file."""
-    with sandboxed(query, samples, folder, view=samples.once(), files=[]) as sandbox:
-        columns = bind(query, sandbox, known=known_columns())
+    columns = check(query, samples, folder)
     faults = faults_of(columns.faults, kinds)
     ruling = Ruling(query=query, samples=samples, folder=folder, columns=columns, faults=faults)
     ruling.run_whole()
     return ruling
+
+
+def check(query: Query, samples: Samples, folder: Path) -> Columns:
+    """What the policy gives; `PolicyError` where a name or a type is wrong. Runs nothing."""
+    with sandboxed(query, samples, folder, view=samples.once(), files=[]) as sandbox:
+        return bind(query, sandbox, known=known_columns())
 
 
 @contextmanager
