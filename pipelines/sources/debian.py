@@ -20,7 +20,7 @@ def unpacked(location: str, *, cache: Path) -> Path:
     `location` is `apt:PACKAGE`, or the path of a .deb file.
     """
     package = location.removeprefix("apt:")
-    home = cache / (package if location.startswith("apt:") else Path(location).stem)
+    home = cache.resolve() / (package if location.startswith("apt:") else Path(location).stem)
     there = sorted(path for path in home.glob("*") if path.is_dir() and not path.name.startswith("."))
     if there:
         return there[-1]
