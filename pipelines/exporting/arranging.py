@@ -74,7 +74,9 @@ def arrange(found: Found, arrangement: Arrangement, target: Snapshot) -> list[Gr
             groups.append(Group(snapshot=snapshot, split=split, order=members, bounds=bounds))
     if not groups:
         asked = "+".join(arrangement.parts) or "a weight above 0"
-        raise ShardError(f"{target}: none of {len(found)} samples has {asked}, so there is nothing to hand over.")
+        raise ShardError(
+            f"{target}: none of {len(found)} samples has {asked}, so there is nothing to hand over. Ask for less."
+        )
     return groups
 
 

@@ -66,7 +66,7 @@ def export_energon(handing: Handing) -> Result:
         database.executescript(_INDEXES)
         database.commit()
     if not counts:
-        raise ShardError(f"{selection.name}: holds no sample, so there is nothing to hand over.")
+        raise ShardError(f"{selection.name}: holds no sample, so there is nothing to hand over. Name another view.")
     _write_meta(meta, selection, counts, {"": crude, "captioning_": captioning})
     num_samples = sum(counts.values()) - num_dropped
     return {"num_samples": num_samples, "num_shards": len(counts), "num_excluded": num_dropped}

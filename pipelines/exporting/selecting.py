@@ -85,7 +85,9 @@ def whole_snapshot(layout: Layout, snapshot: Snapshot) -> Selection:
     records = records.filter(pc.field("status") == SUCCESS)
     records = records.filter(pc.invert(pc.is_in(records["uid"], value_set=gone.combine_chunks())))
     if not len(records):
-        raise ShardError(f"{snapshot}: every sample is withdrawn, so there is nothing to hand over.")
+        raise ShardError(
+            f"{snapshot}: every sample is withdrawn, so there is nothing to hand over. Name another snapshot."
+        )
     kept = Kept(
         part=np.zeros(len(records), np.int32),
         shard=records["shard"].to_numpy().astype(np.int32),
@@ -101,7 +103,10 @@ def kept_by(view: View) -> Selection:
     verdicts = view.verdicts(["corpus", "snapshot", "shard", "uid", "kept", "split", "weight"])
     verdicts = verdicts.filter(verdicts["kept"])
     if not len(verdicts):
-        raise PolicyError(f"view {view.view}/{view.digest[:12]}: keeps no sample, so there is nothing to hand over.")
+        raise PolicyError(
+            f"view {view.view}/{view.digest[:12]}: keeps no sample, so there is nothing to hand over. "
+            "Loosen its policy, or name another view."
+        )
     return Selection(
         layout=view.layout,
         snapshots=view.snapshots,
