@@ -1,6 +1,6 @@
 """What the models are worth on what they have not seen."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,7 +12,7 @@ from assets.metadata import ML_ENGINEERING, headline
 from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore
 from assets.training import aligner, classifier
-from mmmodels.evaluation.reports import evaluate_aligner, evaluate_classifier
+from mmmodels.evaluation.reports import evaluate
 from pipelines.samples import digest_of
 
 Report = Mapping[str, Any]
@@ -34,7 +34,7 @@ def aligner_report(context: dg.AssetExecutionContext, corpora: CorpusStore) -> d
     Recall in six directions, on held-out concepts, languages and voices, with intervals, beside chance and beside the
     same model before training.
     """
-    report = evaluated(context, corpora, upstream.latest(context, aligner)["bundle_uri"], evaluate_aligner)
+    report = evaluated(context, corpora, upstream.latest(context, aligner)["bundle_uri"])
     return _materialized(report, worst_direction(report["metrics"]))
 
 
@@ -48,15 +48,13 @@ def aligner_report(context: dg.AssetExecutionContext, corpora: CorpusStore) -> d
 )
 def classifier_report(context: dg.AssetExecutionContext, corpora: CorpusStore) -> dg.MaterializeResult[None]:
     """How often the classifier is right on held-out concepts: from all parts, from each alone, and class by class."""
-    report = evaluated(context, corpora, upstream.latest(context, classifier)["bundle_uri"], evaluate_classifier)
+    report = evaluated(context, corpora, upstream.latest(context, classifier)["bundle_uri"])
     result = _materialized(report, accuracy(report["metrics"]))
     per_class = _rows(PER_CLASS, report.get("per_class", ()))
     return result._replace(metadata={**(result.metadata or {}), "per_class": table(PER_CLASS, per_class)})
 
 
-def evaluated(
-    context: upstream.Context, corpora: CorpusStore, bundle_uri: str, evaluate: Callable[..., Report]
-) -> Report:
+def evaluated(context: upstream.Context, corpora: CorpusStore, bundle_uri: str) -> Report:
     """The report on a model over this partition's curated view; made once, then read."""
     view = upstream.latest(context, curated_view)
     return evaluate(bundle_uri, layout=corpora.layout, view=view["view"], view_digest=view.data_version)

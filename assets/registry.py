@@ -13,7 +13,6 @@ from assets.partitions import SNAPSHOTS
 from assets.resources import CorpusStore, Gate, Mlflow
 from assets.training import aligner, classifier, links
 from assets.view_checks import stored_view
-from mmmodels.evaluation.reports import evaluate_aligner
 from mmmodels.registry.contract import Kind
 from mmmodels.registry.export import fetch_bundle, log_bundle
 from mmmodels.registry.gate import Verdict, judge, read_evidence
@@ -125,7 +124,7 @@ def judged_now(context: upstream.Context, corpora: CorpusStore, mlflow: Mlflow, 
     champion_bundle = bundle_of_champion(mlflow.registered(registered["name"]), mlflow)
     if champion_bundle is None:
         return judge(challenger, None, config=gate.config)
-    report = evaluated(context, corpora, champion_bundle, evaluate_aligner)
+    report = evaluated(context, corpora, champion_bundle)
     return judge(challenger, read_evidence(str(report["uri"])), config=gate.config)
 
 

@@ -20,9 +20,9 @@ def the_view(args: argparse.Namespace) -> View:
     return find_view(Layout(args.root), args.view)
 
 
-def overrides(pairs: list[str]) -> dict[str, str]:
+def overrides(pairs: list[str], option: str = "--set") -> dict[str, str]:
     """KEY=VALUE arguments as a dictionary."""
     for pair in pairs:
         if "=" not in pair:
-            raise RecipeError(f"--set {pair}: expected KEY=VALUE, e.g. training.num_steps=50. Write it that way.")
+            raise RecipeError(f"{option} {pair}: expected KEY=VALUE, e.g. training.num_steps=50. Write it that way.")
     return dict(pair.split("=", 1) for pair in pairs)

@@ -1,7 +1,7 @@
 """The tensors of a training step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ class Batch:
     groups_B: Tensor
     """int64; equal numbers show or say the same thing."""
     labels_B: Tensor | None = None
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+    """What a task's loss needs besides, by names of its own; each has B rows."""
     positions_B: Tensor | None = None
     """int64, places in the global batch: what is random about a sample hangs on them. None: ranks in order."""
 
@@ -26,7 +28,9 @@ class Batch:
         media = {name: tensor.to(device, non_blocking=True) for name, tensor in self.media.items()}
         labels = self.labels_B.to(device) if self.labels_B is not None else None
         positions = self.positions_B.to(device) if self.positions_B is not None else None
-        return Batch(media=media, groups_B=self.groups_B.to(device), labels_B=labels, positions_B=positions)
+        targets = {name: tensor.to(device, non_blocking=True) for name, tensor in self.targets.items()}
+        groups_B = self.groups_B.to(device)
+        return Batch(media=media, groups_B=groups_B, labels_B=labels, targets=targets, positions_B=positions)
 
     def positions(self) -> Tensor:
         """int64 (B,): places in the global batch."""
@@ -44,6 +48,7 @@ class Batch:
                 media={name: tensor[start : start + rows] for name, tensor in self.media.items()},
                 groups_B=self.groups_B[start : start + rows],
                 labels_B=self.labels_B[start : start + rows] if self.labels_B is not None else None,
+                targets={name: tensor[start : start + rows] for name, tensor in self.targets.items()},
                 positions_B=positions_B[start : start + rows],
             )
             for start in range(0, len(self.groups_B), rows)

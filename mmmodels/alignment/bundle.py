@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,27 @@ from pipelines.samples import canonical_json
 WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.json", "provenance.json"
 
 
+NOT_DECISIVE = ("name", "training", "loading", "mixture")
+"""Of a recipe, once it is trained."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """A trained model as it is stored."""
+
+    recipe: Recipe
+    weights: dict[str, Tensor]
+    tokenizer: Tokenizer
+    provenance: dict[str, Any]
+    facts: dict[str, Any]
+    """What the task said the model must know (`Task.facts`)."""
+
+    @property
+    def digest(self) -> str:
+        """Of what decides a prediction."""
+        return str(self.provenance["model_digest"])
+
+
 def save_bundle(
     folder: Path,
     model: nn.Module | Mapping[str, Tensor],
@@ -28,14 +49,14 @@ def save_bundle(
     recipe: Recipe,
     tokenizer: Tokenizer,
     provenance: Mapping[str, Any],
-    labels: list[str] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the bundle of a model or of its weights by name; provenance comes last and marks it as whole."""
     folder.mkdir(parents=True, exist_ok=True)
     named = model.state_dict() if isinstance(model, nn.Module) else model
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(weights, folder / WEIGHTS)
-    config = {"recipe": asdict(recipe), "labels": labels}
+    config = {"recipe": asdict(recipe), "facts": dict(facts or {})}
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     tokenizer.save(str(folder / TOKENIZER))
     whole = dict(provenance) | {"model_digest": bundle_digest(folder)}
@@ -43,16 +64,17 @@ def save_bundle(
 
 
 def bundle_digest(folder: Path) -> str:
-    """sha256 (64 hex) over weights, model configuration, labels and tokenizer: what decides a prediction."""
+    """sha256 (64 hex) over weights, configuration without the training, facts, tokenizer: what decides a prediction."""
     config = json.loads((folder / CONFIG).read_bytes())
-    digest = hashlib.sha256(canonical_json([config["recipe"]["model"], config["recipe"]["task"], config["labels"]]))
+    decisive = {name: part for name, part in config["recipe"].items() if name not in NOT_DECISIVE}
+    digest = hashlib.sha256(canonical_json([decisive, config["facts"]]))
     for name in (WEIGHTS, TOKENIZER):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 
-def read_bundle(folder: str | Path) -> tuple[Recipe, dict[str, Tensor], Tokenizer, dict[str, Any], list[str] | None]:
-    """Recipe, weights, tokenizer, provenance, labels; CheckpointError where the folder is not a whole bundle."""
+def read_bundle(folder: str | Path) -> Bundle:
+    """CheckpointError where the folder is not a whole bundle."""
     folder = Path(folder)
     missing = [name for name in (WEIGHTS, CONFIG, TOKENIZER, PROVENANCE) if not (folder / name).is_file()]
     if missing:
@@ -61,11 +83,15 @@ def read_bundle(folder: str | Path) -> tuple[Recipe, dict[str, Tensor], Tokenize
         )
     try:
         config = json.loads((folder / CONFIG).read_bytes())
-        provenance = json.loads((folder / PROVENANCE).read_bytes())
-        weights, recipe = load_file(folder / WEIGHTS), recipe_from(config["recipe"])
+        return Bundle(
+            recipe=recipe_from(config["recipe"]),
+            weights=load_file(folder / WEIGHTS),
+            tokenizer=Tokenizer.from_file(str(folder / TOKENIZER)),
+            provenance=json.loads((folder / PROVENANCE).read_bytes()),
+            facts=dict(config["facts"]),
+        )
     except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecipeError) as error:
         raise CheckpointError(f"{folder}: cannot be read ({error}). Train it again or take another copy.") from error
-    return recipe, weights, Tokenizer.from_file(str(folder / TOKENIZER)), provenance, config["labels"]
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], *, folder: str | Path) -> None:
@@ -85,9 +111,11 @@ def build_aligner(config: ModelConfig) -> TriModal:
 
 def load_aligner(folder: str | Path) -> Aligner:
     """The aligner of a bundle, ready to embed, on the processor."""
-    recipe, weights, tokenizer, provenance, _ = read_bundle(folder)
-    if recipe.task != "align":
-        raise CheckpointError(f"{folder}: a model for {recipe.task!r}, expected an aligner. Name an aligner's bundle.")
-    model = build_aligner(recipe.model)
-    load_weights(model, weights, folder=folder)
-    return Aligner(model, tokenizer=tokenizer, digest=str(provenance["model_digest"]))
+    bundle = read_bundle(folder)
+    if bundle.recipe.task != "align":
+        raise CheckpointError(
+            f"{folder}: a model for {bundle.recipe.task!r}, expected an aligner. Name an aligner's bundle."
+        )
+    model = build_aligner(bundle.recipe.model)
+    load_weights(model, bundle.weights, folder=folder)
+    return Aligner(model, tokenizer=bundle.tokenizer, digest=bundle.digest)

@@ -6,13 +6,14 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mmmodels.alignment.aligner import Aligner
+from mmmodels.alignment.bundle import build_aligner, load_aligner, read_bundle
 from mmmodels.evaluation.retrieval import Ranked, joined, ranks_of
 from mmmodels.preparing import Prepared
 from pipelines.curation.splits import Split
-from pipelines.samples import digest_of
 
 PROTOCOL = {
     "version": 1,
@@ -22,7 +23,6 @@ PROTOCOL = {
     "held_out_voice": "all samples whose voice is not heard in training, one index; only directions with audio",
     "intervals": "95 % bootstrap over concepts, 1000 resamples",
 }
-PROTOCOL_DIGEST = digest_of(PROTOCOL)
 MODALITIES = ("image", "text", "audio")
 DIRECTIONS = tuple(permutations(MODALITIES, 2))
 
@@ -34,6 +34,18 @@ class EvaluationSet:
     name: str
     candidate_sets: tuple[NDArray[np.int64], ...]
     directions: tuple[tuple[str, str], ...]
+
+
+def measure(bundle_uri: str, data: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The suite `retrieval`: see PROTOCOL; beside each metric that of the same model before training."""
+    metrics, queries = metrics_of(load_aligner(bundle_uri), _untrained(bundle_uri), data)
+    return {"metrics": metrics}, queries
+
+
+def _untrained(bundle_uri: str) -> Aligner:
+    bundle = read_bundle(bundle_uri)
+    torch.manual_seed(bundle.recipe.training.seed)
+    return Aligner(build_aligner(bundle.recipe.model), tokenizer=bundle.tokenizer, digest="untrained")
 
 
 def evaluation_sets(data: Prepared) -> list[EvaluationSet]:

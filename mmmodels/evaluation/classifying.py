@@ -8,11 +8,24 @@ from numpy.typing import NDArray
 
 from mmmodels.evaluation.intervals import mean_interval
 from mmmodels.preparing import Prepared
-from mmmodels.tasks.classification import FUSED, Classifier, fused_inputs, present_in
+from mmmodels.tasks.classification import FUSED, Classifier, fused_inputs, load_classifier, present_in
 from pipelines.curation.splits import Split
 
 BATCH = 256
 SUBSETS = ((FUSED), ("image",), ("text",), ("audio",))
+
+
+PROTOCOL = {
+    "version": 2,
+    "questions": "samples of held-out concepts whose label training has seen",
+    "intervals": "95 % bootstrap over concepts, 1000 resamples",
+}
+
+
+def measure(bundle_uri: str, data: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The suite `classification`: see `evaluate_labels`."""
+    details, queries = evaluate_labels(load_classifier(bundle_uri), data)
+    return {"metrics": {}} | details, queries
 
 
 def evaluate_labels(classifier: Classifier, data: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -3,24 +3,21 @@
 import argparse
 from typing import Any
 
-from mmmodels.evaluation.reports import evaluate_aligner, evaluate_classifier
+from mmmodels.evaluation.reports import evaluate
 from mmmodels.verbs import add_view_arguments, the_view
 from pipelines.layout import Layout
-
-SUITES = {"retrieval": evaluate_aligner, "classification": evaluate_classifier}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `evaluate`."""
     parser.add_argument("model", help="folder of a bundle, e.g. ROOT/checkpoints/RUN_KEY/bundle")
     add_view_arguments(parser)
-    parser.add_argument("--suite", choices=sorted(SUITES), default="retrieval", help="default: %(default)s")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """One line a metric: value, 95 % interval, chance; the whole report lies at `uri`."""
     view = the_view(args)
-    report = SUITES[args.suite](args.model, layout=Layout(args.root), view=view.view, view_digest=view.digest)
+    report = evaluate(args.model, layout=Layout(args.root), view=view.view, view_digest=view.digest)
     if args.json:
         return report
     lines = {

@@ -1,31 +1,25 @@
 """Evaluation reports as files beside the checkpoint: made once per (model, view), read ever after without torch."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from mmmodels.recipes import Recipe
+from mmmodels.evaluation.suites import SUITES
+from mmmodels.tasks.register import KINDS
 from pipelines import storage
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.samples import digest_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
-def evaluate_aligner(bundle_uri: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
-    """Retrieval on what the view holds out: see evaluation.aligning.PROTOCOL; the report with its `uri`."""
-    return _report(bundle_uri, "retrieval", layout=layout, view=view, view_digest=view_digest)
-
-
-def evaluate_classifier(bundle_uri: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
-    """Labels of held-out concepts, from each modality alone and from all; the report with its `uri`."""
-    return _report(bundle_uri, "classification", layout=layout, view=view, view_digest=view_digest)
-
-
-def _report(bundle_uri: str, suite: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
+def evaluate(bundle_uri: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
+    """The suite of the bundle's task on what the view holds out; the report with its `uri`."""
     provenance = storage.read_json(f"{bundle_uri}/provenance.json")
+    suite = KINDS[_task_of(bundle_uri)].suite
     model_digest = str(provenance["model_digest"])
     stored = open_view(layout, view, view_digest)
     name = digest_of([suite, SCHEMA_VERSION, model_digest, stored.effective_digest])[:32]
@@ -35,6 +29,7 @@ def _report(bundle_uri: str, suite: str, *, layout: Layout, view: str, view_dige
         return storage.read_json(uri)
     start = time.perf_counter()
     details, queries = _measure(bundle_uri, suite, stored)
+    details["pictures"] = _pictures(folder, details.get("pictures", {}))
     storage.write_table(f"{folder}/queries.parquet", _queries_table(queries))
     report = {
         "suite": suite,
@@ -64,31 +59,28 @@ def _queries_table(queries: list[dict[str, Any]]) -> pa.Table:
     return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
 
+def _task_of(bundle_uri: str) -> str:
+    """Of a bundle, without reading its weights."""
+    config: Any = storage.read_json(f"{bundle_uri}/config.json")
+    return str(config["recipe"]["task"])
+
+
 def _measure(bundle_uri: str, suite: str, view: View) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Heavy imports stand here: a report that exists needs none of them."""
     from mmmodels.alignment.bundle import read_bundle
     from mmmodels.preparing import prepare
 
-    recipe, _, tokenizer, _, _ = read_bundle(bundle_uri)
-    data = prepare(view, config=recipe.model, tokenizer=tokenizer)
-    if suite == "retrieval":
-        from mmmodels.alignment.bundle import load_aligner
-        from mmmodels.evaluation.aligning import PROTOCOL_DIGEST, metrics_of
-
-        metrics, queries = metrics_of(load_aligner(bundle_uri), _untrained(recipe, bundle_uri), data)
-        return {"protocol_digest": PROTOCOL_DIGEST, "metrics": metrics}, queries
-    from mmmodels.evaluation.classifying import evaluate_labels
-    from mmmodels.tasks.classification import load_classifier
-
-    details, queries = evaluate_labels(load_classifier(bundle_uri), data)
-    return {"protocol_digest": digest_of("labels of held-out concepts, version 1"), "metrics": {}} | details, queries
+    bundle, module = read_bundle(bundle_uri), SUITES[suite].load()
+    columns = KINDS[bundle.recipe.task].columns
+    data = prepare(view, config=bundle.recipe.model, tokenizer=bundle.tokenizer, columns=columns)
+    details, queries = module.measure(bundle_uri, data)
+    protocol = {"suite": suite, **module.PROTOCOL}
+    return {"protocol": protocol, "protocol_digest": digest_of(protocol)} | details, queries
 
 
-def _untrained(recipe: Recipe, bundle_uri: str) -> Any:
-    import torch
-
-    from mmmodels.alignment.aligner import Aligner
-    from mmmodels.alignment.bundle import build_aligner, read_bundle
-
-    torch.manual_seed(recipe.training.seed)
-    return Aligner(build_aligner(recipe.model), tokenizer=read_bundle(bundle_uri)[2], digest="untrained")
+def _pictures(folder: str, pictures: Mapping[str, bytes]) -> dict[str, str]:
+    """Name -> where it was written."""
+    uris = {name: f"{folder}/{name}.png" for name in pictures}
+    for name, uri in uris.items():
+        storage.write_atomic(uri, pictures[name])
+    return uris

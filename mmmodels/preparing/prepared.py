@@ -1,6 +1,6 @@
 """A view as a trainer or an evaluation needs it: columns, tokenised texts, decoded media."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,13 +75,15 @@ def prepare(
     num_workers: int = 1,
     without_fold: int = -1,
     loading: LoadingConfig | None = None,
+    columns: Sequence[str] = (),
 ) -> Prepared:
     """Read the view, decode its media (once, if it is small), with a new tokenizer where none is given.
 
-    The samples of `without_fold` are left out of everything, the tokenizer's texts too.
+    The samples of `without_fold` are left out of everything, the tokenizer's texts too. `columns` of the view are kept
+    besides those that everybody reads.
     """
     mixture = view if isinstance(view, Mixture) else Mixture(parts=((view, 1.0),))
-    rows = open_rows(mixture, without_fold=without_fold)
+    rows = open_rows(mixture, without_fold=without_fold, columns=columns)
     if tokenizer is None:
         tokenizer = make_tokenizer(trainable_texts(rows.table), config=config.text)
     tars = open_tars(loading or LoadingConfig(), rows.layout, state=mixture.digest)

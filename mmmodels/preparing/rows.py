@@ -1,5 +1,6 @@
 """The kept samples of a view without their media: what a plan is made of. By columns, for ten million rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,9 +102,9 @@ class Rows:
         )
 
 
-def open_rows(mixture: Mixture, *, without_fold: int = -1) -> Rows:
-    """The samples of views, less those of `without_fold`."""
-    table = mixture.table(COLUMNS)
+def open_rows(mixture: Mixture, *, without_fold: int = -1, columns: Sequence[str] = ()) -> Rows:
+    """The samples of views, less those of `without_fold`; with more of the view's columns than `COLUMNS`."""
+    table = mixture.table([*COLUMNS, *(name for name in columns if name not in COLUMNS)])
     if without_fold >= 0:
         table = table.filter(pa.array(fold_column(table["group"]) != without_fold))
     return Rows(table=table, layout=mixture.layout)

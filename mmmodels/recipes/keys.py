@@ -10,7 +10,10 @@ from pathlib import Path
 from mmmodels.recipes.training import Recipe
 from pipelines.samples import digest_of
 
-DECISIVE = ("towers", "alignment", "tasks", "training", "batches", "loading", "planning", "preparing")
+DECISIVE = (
+    *("towers", "alignment", "reconstruction", "generative", "detection", "speech", "tuning", "tasks", "training"),
+    *("batches", "loading", "planning", "preparing"),
+)
 """Modules and packages of `mmmodels` that decide what a run computes."""
 
 

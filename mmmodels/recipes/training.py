@@ -7,6 +7,10 @@ from typing import Literal
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 
+TaskWord = Literal[
+    "align", "classify", "caption", "transcribe", "sentiment", "detect", "subtitle", "reconstruct"
+]  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
@@ -58,7 +62,8 @@ class Recipe:
     """What is trained, on which parts of a batch, and how."""
 
     name: str
-    task: Literal["align", "classify"]
+    task: TaskWord
+    """See `mmmodels.tasks.register`."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmmodels.errors import GateError
-from mmmodels.evaluation.reports import evaluate_aligner
+from mmmodels.evaluation.reports import evaluate
 from mmmodels.registry.export import fetch_bundle
 from mmmodels.registry.gate import Evidence, judge, read_evidence
 from mmmodels.registry.glance import registered_model
@@ -63,6 +63,6 @@ def bundle_of(tags: dict[str, str], *, tracking_uri: str) -> str:
 def _evidence(layout: Layout, bundle: str, asked: dict[str, Any]) -> Evidence:
     """The report of a bundle on the challenger's view, made now where it is missing."""
     view, digest = str(asked["view"]), str(asked["view_digest"])
-    report = evaluate_aligner(str(Path(bundle)), layout=layout, view=view, view_digest=digest)
+    report = evaluate(str(Path(bundle)), layout=layout, view=view, view_digest=digest)
     leaks = [str(leak) for leak in check_leakage(open_view(layout, view, digest))]
     return read_evidence(str(report["uri"]), provenance=read_json(f"{bundle}/provenance.json"), leaks=leaks)

@@ -1,17 +1,23 @@
 """Pretraining of the aligner: pairs and triples of one view."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from mmmodels.alignment.bundle import load_aligner
 from mmmodels.alignment.model import Batch, TriModal
 from mmmodels.encoders.fetching import DEFAULT_CACHE
 from mmmodels.encoders.pretrained import load_pretrained
 from mmmodels.loading import Reading
 from mmmodels.planning import Pool
-from mmmodels.preparing import Rows
+from mmmodels.preparing import Prepared, Rows
 from mmmodels.recipes import Recipe
+from mmmodels.tasks.inputs import Inputs
 from pipelines.curation.splits import Split
 from pipelines.storage import is_local, local_path
 
@@ -85,3 +91,34 @@ class AlignmentTask:
         """Tensors of one rank's samples."""
         media = {modality: torch.from_numpy(array) for modality, array in reading.arrays.items()}
         return Batch(media=media, groups_B=torch.from_numpy(self.data.groups[reading.entries[:, 0]]))
+
+    def facts(self) -> Mapping[str, Any]:
+        """None: the recipe says it all."""
+        return {}
+
+
+def task_of(recipe: Recipe, data: Rows | Prepared, _parent: Path | None) -> AlignmentTask:
+    """Of the register."""
+    return AlignmentTask(recipe=recipe, data=data)
+
+
+def predict(bundle: str, inputs: Inputs) -> dict[str, Any]:
+    """Cosines between what is given, `image_text_score` and so on."""
+    cosines, _ = embedded(bundle, inputs)
+    return dict(cosines)
+
+
+def embedded(bundle: str, inputs: Inputs) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Cosines between the vectors of what is given, and the vectors (embed_dim,) by modality."""
+    aligner = load_aligner(bundle)
+    vectors = {}
+    if inputs.image is not None:
+        vectors["image"] = aligner.embed_images([inputs.image])[0]
+    if inputs.text:
+        vectors["text"] = aligner.embed_texts([inputs.text])[0]
+    if inputs.audio is not None:
+        vectors["audio"] = aligner.embed_audio([inputs.audio])[0]
+    cosines = {
+        f"{left}_{right}_score": float(vectors[left] @ vectors[right]) for left, right in combinations(vectors, 2)
+    }
+    return cosines, {name: vector.tolist() for name, vector in vectors.items()}

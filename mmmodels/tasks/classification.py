@@ -1,6 +1,6 @@
 """Classification of a sample's label (its first tag) from image, text and audio, on top of an aligner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mmmodels.loading import Reading, blank
 from mmmodels.planning import Pool
 from mmmodels.preparing import Prepared, Rows
 from mmmodels.recipes import ModelConfig, Recipe
+from mmmodels.tasks.inputs import Inputs
 from mmmodels.towers.chance import sample_keys, uniform
 from mmmodels.towers.tokenizers import tokenize
 from pipelines.curation.splits import Split
@@ -110,8 +111,7 @@ class ClassificationTask:
                 f"labels {labels}: a classifier needs two or more. Give the samples tags (folder names are tags)."
             )
         model = FusionClassifier(self.recipe.model, num_labels=len(labels))
-        _, weights, _, _, _ = read_bundle(self.parent)
-        load_weights(model.aligner, weights, folder=self.parent)
+        load_weights(model.aligner, read_bundle(self.parent).weights, folder=self.parent)
         return model
 
     def pools(self) -> dict[str, Pool]:
@@ -134,6 +134,22 @@ class ClassificationTask:
             groups_B=torch.from_numpy(self.data.groups[rows]),
             labels_B=torch.tensor([numbers[label] for label in labels]),
         )
+
+    def facts(self) -> Mapping[str, Any]:
+        """The labels, in the order of the logits."""
+        return {"labels": self.labels}
+
+
+def task_of(recipe: Recipe, data: Rows | Prepared, parent: Path | None) -> ClassificationTask:
+    """Of the register; the parent matters when the model is built."""
+    return ClassificationTask(recipe=recipe, data=data, parent=parent or Path())
+
+
+def predict(bundle: str, inputs: Inputs) -> dict[str, Any]:
+    """Label -> probability, the likeliest first."""
+    classifier = load_classifier(bundle)
+    (probabilities,) = classifier.predict_proba([inputs.image], [inputs.text], [inputs.audio])
+    return dict(sorted(zip(classifier.labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1]))
 
 
 def fused_inputs(data: Prepared, entries: NDArray[np.int64]) -> dict[str, Tensor]:
@@ -182,11 +198,12 @@ class Classifier:
 
 def load_classifier(folder: str | Path) -> Classifier:
     """The classifier of a bundle, ready to predict, on the processor."""
-    recipe, weights, tokenizer, provenance, labels = read_bundle(folder)
-    if recipe.task != "classify" or labels is None:
+    bundle = read_bundle(folder)
+    if bundle.recipe.task != "classify":
         raise CheckpointError(
-            f"{folder}: a model for {recipe.task!r}, expected a classifier. Name a classifier's bundle."
+            f"{folder}: a model for {bundle.recipe.task!r}, expected a classifier. Name a classifier's bundle."
         )
-    model = FusionClassifier(recipe.model, num_labels=len(labels))
-    load_weights(model, weights, folder=folder)
-    return Classifier(model, tokenizer=tokenizer, labels=labels, digest=str(provenance["model_digest"]))
+    labels = list(bundle.facts["labels"])
+    model = FusionClassifier(bundle.recipe.model, num_labels=len(labels))
+    load_weights(model, bundle.weights, folder=folder)
+    return Classifier(model, tokenizer=bundle.tokenizer, labels=labels, digest=bundle.digest)

@@ -4,23 +4,33 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mmmodels.errors import RecipeError
+from mmmodels.errors import CheckpointError, RecipeError
+from mmmodels.tasks.inputs import Inputs
+from mmmodels.tasks.register import KINDS
+from mmmodels.verbs import overrides
+from pipelines.storage import read_json, replacing
+
+MEDIA = {"image": "JPEG, PNG or WebP", "audio": "FLAC, WAV, OGG or MP3", "video": "MP4, WebM or Matroska"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `embed` and `predict`."""
     parser.add_argument("model", help="folder of a bundle, e.g. ROOT/checkpoints/RUN_KEY/bundle")
-    parser.add_argument("--image", type=Path, help="JPEG, PNG or WebP file")
+    for name, formats in MEDIA.items():
+        parser.add_argument(f"--{name}", type=Path, help=f"{formats} file")
     parser.add_argument("--text", help="a text")
-    parser.add_argument("--audio", type=Path, help="FLAC, WAV, OGG or MP3 file")
+    parser.add_argument("--prompt", default="", help="what a model that writes is asked")
+    parser.add_argument("--language", default="", help="BCP 47, of what it writes")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the task's decoding")
+    parser.add_argument("--output", type=Path, help="write the answer here, in the form that the name's end asks for")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """`embed`: vectors and the cosines between them; `predict`: labels by probability."""
-    image, audio = (_bytes(path) for path in (args.image, args.audio))
-    if image is None and audio is None and not args.text:
-        raise RecipeError("no input: give at least one of --image, --text, --audio.")
-    return _predict(args, image, audio) if args.verb == "predict" else _embed(args, image, audio)
+    """`embed`: vectors and the cosines between them; `predict`: what the model's task answers."""
+    media = {name: _bytes(getattr(args, name)) for name in MEDIA}
+    options = overrides(args.option, "--option")
+    inputs = Inputs(**media, text=args.text, prompt=args.prompt, language=args.language, options=options)
+    return _embed(args.model, inputs) if args.verb == "embed" else _predict(args, inputs)
 
 
 def _bytes(path: Path | None) -> bytes | None:
@@ -32,30 +42,29 @@ def _bytes(path: Path | None) -> bytes | None:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}). Name a file.") from error
 
 
-def _predict(args: argparse.Namespace, image: bytes | None, audio: bytes | None) -> dict[str, Any]:
-    from mmmodels.tasks.classification import load_classifier
+def _predict(args: argparse.Namespace, inputs: Inputs) -> dict[str, Any]:
+    module = KINDS[_task_of(args.model)].load()
+    answer: dict[str, Any] = module.predict(args.model, inputs)
+    if args.output is None:
+        return answer
+    if not hasattr(module, "rendered"):
+        raise RecipeError(f"--output {args.output}: this model's answers have no other form. Leave it out; try --json.")
+    data: bytes = module.rendered(answer, inputs, suffix=args.output.suffix)
+    with replacing(str(args.output)) as aside:
+        aside.write_bytes(data)
+    return answer | {"output": str(args.output)}
 
-    classifier = load_classifier(args.model)
-    (probabilities,) = classifier.predict_proba([image], [args.text], [audio])
-    ranked = sorted(zip(classifier.labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
-    return dict(ranked)
+
+def _task_of(bundle: str) -> str:
+    try:
+        config: Any = read_json(f"{bundle}/config.json")
+        return str(config["recipe"]["task"])
+    except (FileNotFoundError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{bundle}: not a model bundle. Name the folder of a run's bundle.") from error
 
 
-def _embed(args: argparse.Namespace, image: bytes | None, audio: bytes | None) -> dict[str, Any]:
-    from mmmodels.alignment.bundle import load_aligner
+def _embed(bundle: str, inputs: Inputs) -> dict[str, Any]:
+    from mmmodels.tasks.alignment import embedded
 
-    aligner = load_aligner(args.model)
-    vectors = {}
-    if image is not None:
-        vectors["image"] = aligner.embed_images([image])[0]
-    if args.text:
-        vectors["text"] = aligner.embed_texts([args.text])[0]
-    if audio is not None:
-        vectors["audio"] = aligner.embed_audio([audio])[0]
-    names = list(vectors)
-    cosines = {
-        f"{left}_{right}_score": float(vectors[left] @ vectors[right])
-        for number, left in enumerate(names)
-        for right in names[number + 1 :]
-    }
-    return cosines | {name: vector.tolist() for name, vector in vectors.items()}
+    cosines, vectors = embedded(bundle, inputs)
+    return cosines | vectors

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmmodels.errors import RecipeError
 from mmmodels.recipes import Recipe, code_version, run_key_of
+from mmmodels.tasks.register import kind_of
 from mmmodels.tracking import Dataset, Tracker
 from pipelines import storage
 from pipelines.curation.views import View, open_view
@@ -58,8 +59,7 @@ def train(
     parent_bundle: str | None = None,
 ) -> TrainingResult:
     """Train to the end, from the newest checkpoint of this run key; at once where it is finished already."""
-    if recipe.task != "align" and parent_bundle is None:
-        raise RecipeError(f"recipe {recipe.name!r}: needs an aligner to start from. Name the bundle of one.")
+    _check_parent(recipe, parent_bundle)
     parent = _parent_digest(parent_bundle)
     # What is left of the view after withdrawals is what is trained on, so a run after `forget` is another run.
     effective_digest = open_view(layout, view, view_digest).effective_digest
@@ -100,6 +100,14 @@ def train(
     tracker.log_artifacts(folder / RESULT)
     tracker.finish()
     return result
+
+
+def _check_parent(recipe: Recipe, parent_bundle: str | None) -> None:
+    wanted = kind_of(recipe).parent
+    if wanted == "required" and parent_bundle is None:
+        raise RecipeError(f"recipe {recipe.name!r}: needs an aligner to start from. Name the bundle of one.")
+    if wanted == "none" and parent_bundle is not None:
+        raise RecipeError(f"recipe {recipe.name!r}: starts from no other model. Leave out {parent_bundle}.")
 
 
 def _parent_digest(parent_bundle: str | None) -> str:

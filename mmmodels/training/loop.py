@@ -2,18 +2,17 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmmodels.alignment.batch import Batch
 from mmmodels.loading import Loader, Reading
-from mmmodels.planning import Pool
 from mmmodels.recipes import TrainingConfig
+from mmmodels.tasks.task import Task
 from mmmodels.training.averaging import WeightAverage
 from mmmodels.training.checkpoints import load_state, save_state
 from mmmodels.training.distributing import shard, whole_weights, wrap
@@ -22,30 +21,6 @@ from mmmodels.training.reporting import Reporter
 from mmmodels.training.stepping import Stepper
 from mmmodels.training.validating import Validation
 from mmmodels.training.windows import Window, any_rank
-
-
-class Task(Protocol):
-    """What a recipe trains: the model's forward gives named losses of a batch, their sum is minimised."""
-
-    def build(self) -> nn.Module:
-        """The model at step 0."""
-        ...
-
-    def pools(self) -> dict[str, Pool]:
-        """Kind of batch -> entries to train on."""
-        ...
-
-    def held_out_pools(self) -> dict[str, Pool]:
-        """Kind of batch -> entries that no step trains on."""
-        ...
-
-    def modalities(self, kind: str, /) -> Sequence[str]:
-        """What samples of a kind are read of."""
-        ...
-
-    def batch(self, reading: Reading, /) -> Batch:
-        """One rank's tensors of one step."""
-        ...
 
 
 @dataclass(kw_only=True)

@@ -14,6 +14,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.planning import Plan
 from mmmodels.preparing import Rows, open_mixture, open_rows
 from mmmodels.recipes import RECIPES, Recipe, find_recipe
+from mmmodels.tasks.register import kind_of
 from mmmodels.verbs import overrides
 from pipelines.errors import StorageError
 from pipelines.layout import Layout
@@ -61,15 +62,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def plan_of(recipe: Recipe, rows: Rows, *, view_digest: str) -> Plan:
     """The plan of a run of this recipe over these rows; no medium is read for it."""
-    from mmmodels.tasks.alignment import AlignmentTask
-    from mmmodels.tasks.classification import ClassificationTask
-
-    if recipe.task == "align":
-        pools = AlignmentTask(recipe=recipe, data=rows).pools()
-    else:
-        pools = ClassificationTask(recipe=recipe, data=rows, parent=Path()).pools()
     return Plan(
-        pools=pools,
+        pools=kind_of(recipe).load().task_of(recipe, rows, None).pools(),
         mixture=recipe.mixture,
         batch_size=recipe.training.batch_size,
         view_digest=view_digest,

@@ -6,35 +6,32 @@ from mmmodels.alignment.bundle import read_bundle
 from mmmodels.planning import Plan
 from mmmodels.preparing import Prepared, prepare
 from mmmodels.recipes import Recipe
-from mmmodels.tasks.alignment import AlignmentTask
-from mmmodels.tasks.classification import ClassificationTask
+from mmmodels.tasks.register import kind_of
+from mmmodels.tasks.task import Task
 from mmmodels.training.validating import held_out_plan
 from pipelines.curation.views import View
-
-AnyTask = AlignmentTask | ClassificationTask
 
 
 def prepare_for(recipe: Recipe, view: View, *, parent_bundle: str | None, num_workers: int = 1) -> Prepared:
     """The view's data; a model on top of another takes its tokenizer."""
-    tokenizer = read_bundle(parent_bundle)[2] if parent_bundle else None
+    tokenizer = read_bundle(parent_bundle).tokenizer if parent_bundle else None
     return prepare(
         view,
         config=recipe.model,
         tokenizer=tokenizer,
         num_workers=num_workers,
         without_fold=recipe.training.without_fold,
+        columns=kind_of(recipe).columns,
     )
 
 
-def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> AnyTask:
+def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> Task:
     """What the recipe's task word stands for."""
-    if recipe.task == "align":
-        return AlignmentTask(recipe=recipe, data=data)
-    assert parent_bundle is not None, "launch refuses a task on top of nothing"
-    return ClassificationTask(recipe=recipe, data=data, parent=Path(parent_bundle))
+    task: Task = kind_of(recipe).load().task_of(recipe, data, Path(parent_bundle) if parent_bundle else None)
+    return task
 
 
-def plan_of(task: AnyTask, recipe: Recipe, view: View) -> Plan:
+def plan_of(task: Task, recipe: Recipe, view: View) -> Plan:
     """The batches of a run over what is left of a view."""
     return Plan(
         pools=task.pools(),
@@ -45,6 +42,6 @@ def plan_of(task: AnyTask, recipe: Recipe, view: View) -> Plan:
     )
 
 
-def validates(task: AnyTask, plan: Plan, recipe: Recipe) -> bool:
+def validates(task: Task, plan: Plan, recipe: Recipe) -> bool:
     """Whether the recipe wants a validation and the held-out samples are enough for a batch."""
     return recipe.training.validation_batches > 0 and held_out_plan(task.held_out_pools(), plan) is not None

@@ -15,10 +15,10 @@ from mmmodels.alignment.bundle import save_bundle
 from mmmodels.loading import Loader, open_workers
 from mmmodels.preparing import Prepared
 from mmmodels.recipes import Recipe, code_version, recipe_from
-from mmmodels.tasks.classification import ClassificationTask
+from mmmodels.tasks.task import Task
 from mmmodels.training.loop import Loop, rank_and_size
 from mmmodels.training.reporting import Reporter
-from mmmodels.training.tasks import AnyTask, build_task, plan_of, prepare_for
+from mmmodels.training.tasks import build_task, plan_of, prepare_for
 from mmmodels.training.validating import Validation, held_out_plan
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
@@ -94,7 +94,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
     }
 
 
-def validation_of(task: AnyTask, loader: Loader, recipe: Recipe, *, device: torch.device) -> Validation | None:
+def validation_of(task: Task, loader: Loader, recipe: Recipe, *, device: torch.device) -> Validation | None:
     """None where the recipe wants none, or the held-out samples are too few for a batch."""
     plan = held_out_plan(task.held_out_pools(), loader.plan) if recipe.training.validation_batches else None
     if plan is None:
@@ -105,7 +105,8 @@ def validation_of(task: AnyTask, loader: Loader, recipe: Recipe, *, device: torc
 
 def _share_cores(world_size: int) -> None:
     """Workers of one machine share its cores; more threads than cores make every step slower."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
+    given = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    torch.set_num_threads(max(1, given // world_size))
 
 
 def _write_bundle(
@@ -116,7 +117,7 @@ def _write_bundle(
     data: Prepared,
     view: View,
     config: Mapping[str, Any],
-    task: AnyTask,
+    task: Task,
 ) -> None:
     provenance = {
         "run_key": config["run_key"],
@@ -130,5 +131,5 @@ def _write_bundle(
         "code_version": code_version(),
         "parent_bundle": config["parent_bundle"],
     }
-    labels = task.labels if isinstance(task, ClassificationTask) else None
-    save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, labels=labels)
+    facts = task.facts()
+    save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, facts=facts)

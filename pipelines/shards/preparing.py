@@ -150,6 +150,7 @@ def _identity(record: Record, identity: Identity) -> dict[str, object]:
         "url": record.url or None,
         "license": record.license,
         "source": record.source,
+        "original_data": sorted((name, printable(value)) for name, value in record.original_data.items()),
         "status": SUCCESS,
         "transient": False,
         "http_status": next((one.http_status for one in record.downloads if one.http_status), None),

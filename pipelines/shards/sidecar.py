@@ -31,6 +31,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("url", pa.string()),
     ("license", pa.string()),
     ("source", pa.string()),
+    ("original_data", pa.map_(pa.string(), pa.string())),
     ("status", pa.string()),
     ("error_message", pa.string()),
     ("transient", pa.bool_()),

@@ -15,6 +15,7 @@ select
   records.texts,
   records.source,
   records.license,
+  records.original_data,
   verdicts.weight,
   records.image_sha256,
   records.audio_sha256,

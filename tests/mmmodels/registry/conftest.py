@@ -57,7 +57,7 @@ def classifier_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe, labels = find_recipe("classify_tiny", {"model.text.vocab_size": "300"}), ["animals", "food", "vehicles"]
     folder, tokenizer = tmp_path_factory.mktemp("run") / "bundle", train_tokenizer(["red circle"], vocab_size=300)
     model = FusionClassifier(recipe.model, num_labels=3)
-    save_bundle(folder, model, recipe=recipe, tokenizer=tokenizer, provenance=PROVENANCE, labels=labels)
+    save_bundle(folder, model, recipe=recipe, tokenizer=tokenizer, provenance=PROVENANCE, facts={"labels": labels})
     return folder
 
 

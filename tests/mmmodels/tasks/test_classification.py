@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmmodels.errors import CheckpointError, RecipeError
-from mmmodels.evaluation.reports import evaluate_aligner, evaluate_classifier
+from mmmodels.evaluation.reports import evaluate
 from mmmodels.recipes import find_recipe
 from mmmodels.tasks.classification import load_classifier
 from mmmodels.training.launch import train
@@ -47,7 +47,7 @@ def test_a_sample_without_any_modality_is_an_error_that_names_the_row(bundles):
 
 def test_the_report_is_about_held_out_concepts_only_and_adds_up(bundles, patterns_view):
     place = {"layout": patterns_view.layout, "view": patterns_view.view, "view_digest": patterns_view.digest}
-    report = evaluate_classifier(bundles[1], **place)
+    report = evaluate(bundles[1], **place)
     table = patterns_view.table(["uid", "split"])
     held_out = set(table.filter(np.array(table["split"].to_pylist()) == "held_out_concept")["uid"].to_pylist())
     queries = read_table(report["queries_uri"])
@@ -61,7 +61,7 @@ def test_the_report_is_about_held_out_concepts_only_and_adds_up(bundles, pattern
 
 def test_a_report_is_made_once_and_asks_two_models_the_same_questions(bundles, patterns_view):
     place = {"layout": patterns_view.layout, "view": patterns_view.view, "view_digest": patterns_view.digest}
-    first, again = (evaluate_aligner(bundles[0], **place) for _ in range(2))
+    first, again = (evaluate(bundles[0], **place) for _ in range(2))
     assert first == again
     directions = {name.split("/")[1] for name in first["metrics"] if name.startswith("held_out_concept/")}
     assert len(directions) == 6

@@ -46,7 +46,7 @@ def test_a_run_that_was_killed_goes_on_to_the_weights_of_an_uninterrupted_one(pa
     resumed = start(recipe, patterns_view, mlflow_uri)
     assert resumed.run_key != straight.run_key
     assert [point["step"] for point in resumed.curve] == [2, 4, 6, 8]
-    left, right = (read_bundle(result.bundle_uri)[1] for result in (straight, resumed))
+    left, right = (read_bundle(result.bundle_uri).weights for result in (straight, resumed))
     assert all(torch.allclose(left[name], right[name], atol=1e-6) for name in left)
     history = open_client(mlflow_uri).get_metric_history(resumed.mlflow_run_id, "loss")
     assert [metric.step for metric in history] == [2, 4, 6, 8]
