@@ -1,0 +1,1 @@
+"""What the tasks' models are worth on real samples that no step trained on, beside what the project asks of them."""
