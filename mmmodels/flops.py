@@ -44,6 +44,13 @@ def transformer(*, tokens: int, width: int, layers: int, expansion: float = 4.0,
     return layers * tokens * ((8 + 4 * expansion) * width**2 + 4 * seen * width)
 
 
+def recurrence(kind: str, width: int, layers: int, *, steps: int, inputs: int) -> float:
+    """Of `layers` in two directions, each of half the width; a GRU has three gates, an LSTM four."""
+    gates, half = {"gru": 3, "lstm": 4}[kind], width // 2
+    sizes = [inputs, *[width] * (layers - 1)]
+    return sum(2 * steps * 2.0 * gates * half * (size + half) for size in sizes)
+
+
 def _image(config: ImageConfig, embed_dim: int, *, drops_patches: bool) -> float:
     from mmmodels.towers.image import vision_settings
 
@@ -75,7 +82,19 @@ def _text(config: ModelConfig, tokens: int) -> float:
     return transformer(tokens=tokens, width=text.width, layers=text.layers) + 2 * text.width * output_dim
 
 
+def _recurrent_audio(config: AudioConfig, sizes: tuple[str, int, int], embed_dim: int) -> float:
+    _, width, _ = sizes
+    output_dim = embed_dim if config.head == "own" else width
+    halves, steps = -(-config.num_columns // 2), -(-config.num_columns // 4)
+    front = 2.0 * 5 * width * (halves * config.num_mels + steps * width)
+    return front + recurrence(*sizes, steps=steps, inputs=width) + 2 * width * output_dim
+
+
 def _audio(config: AudioConfig, embed_dim: int) -> float:
+    from mmmodels.towers.recurrent import sizes_of
+
+    if (sizes := sizes_of(config.architecture)) is not None:
+        return _recurrent_audio(config, sizes, embed_dim)
     if config.architecture != "htsat":
         return counted(config.network, in_chans=1, size=(config.num_mels, config.num_columns))
     width, depths = config.width or 96, config.depths or (2, 2, 6, 2)

@@ -65,8 +65,12 @@ class ImageConfig(TowerConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextConfig(TowerConfig):
-    """The text tower: open_clip's causal Transformer."""
+    """The text tower: open_clip's Transformer, or a network beside it."""
 
+    architecture: Literal["transformer", "lstm", "gru", "conv"] = "transformer"
+    """lstm, gru: `layers` of both directions, `width` together. conv: residual blocks over three neighbours each."""
+    attention: Literal["causal", "bidirectional"] = "causal"
+    """Of the Transformer: causal is CLIP's, bidirectional BERT's; both read the same weights."""
     tokenizer: str = "bpe"
     """bpe: learnt from the view; open_clip: CLIP's own; a tokenizer.json or SentencePiece .model."""
     vocab_size: int = 2048
@@ -84,7 +88,7 @@ class AudioConfig(TowerConfig):
     """The audio tower: log-mel on the device, then a timm network with one channel (CNN or ViT), or HTSAT."""
 
     architecture: str = "timm:test_byobnet"
-    """timm:NAME or htsat."""
+    """timm:NAME, htsat, gru:WIDTHxLAYERS or lstm:WIDTHxLAYERS (both directions, WIDTH together)."""
     sample_rate_hz: int = 16_000
     num_mels: int = 64
     min_hz: float = 50.0
@@ -107,7 +111,7 @@ class AudioConfig(TowerConfig):
 
     @property
     def network(self) -> str:
-        """Name in timm; empty for HTSAT."""
+        """Name in timm, or the sizes of a recurrent network; empty for HTSAT."""
         return self.architecture.partition(":")[2]
 
     @property

@@ -1,4 +1,4 @@
-"""The audio tower: log-mel spectrograms, then a timm network with one channel or CLAP's HTSAT."""
+"""The audio tower: log-mel spectrograms, then a timm network with one channel, CLAP's HTSAT or a recurrence."""
 
 from typing import Any, cast
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mmmodels.errors import RecipeError
 from mmmodels.recipes import AudioConfig
 from mmmodels.towers.networks import TimmNetwork
+from mmmodels.towers.recurrent import RecurrentAudio, sizes_of
 from mmmodels.towers.spectrograms import LogMel, augmented
 
 # Shapes: B batch, N samples, M mel bands, T frames or tokens, F places in frequency, K features, D embedding.
@@ -22,7 +23,7 @@ class AudioTower(nn.Module):
         self.log_mel = LogMel(config)
         network: Any = _built(config, output_dim)
         self.output_dim: int = network.output_dim
-        self.network = network if config.architecture == "htsat" else network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last) if isinstance(network, TimmNetwork) else network
 
     def forward(self, clips_BN: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
         return cast("Tensor", self.network(self._spectrograms(clips_BN, keys_B, strength)))
@@ -79,9 +80,14 @@ class Htsat(nn.Module):
 def _built(config: AudioConfig, output_dim: int | None) -> nn.Module:
     if config.architecture == "htsat":
         return Htsat(config, output_dim=output_dim)
-    if config.architecture.partition(":")[0] != "timm" or config.width or config.depths:
+    sizes = sizes_of(config.architecture)
+    if (config.architecture.partition(":")[0] != "timm" and sizes is None) or config.width or config.depths:
         raise RecipeError(
-            f"architecture {config.architecture}: expected timm:NAME or htsat; width and depths only change htsat."
+            f"architecture {config.architecture}: expected timm:NAME or htsat, or gru: or lstm:WIDTHxLAYERS; "
+            "width and depths only change htsat."
         )
+    if sizes is not None:
+        kind, width, layers = sizes
+        return RecurrentAudio(kind, num_mels=config.num_mels, width=width, layers=layers, output_dim=output_dim)
     size = (config.num_mels, config.num_columns)
     return TimmNetwork(config.network, in_chans=1, size=size, output_dim=output_dim)
