@@ -16,9 +16,9 @@ __all__ = ["READERS", "Corpus", "corpus_at", "find_corpus", "load_catalog", "ope
 
 _BUNDLED = Path(__file__).with_name("catalog.toml")
 _LISTS = ("languages", "exclude", "media_folders", "location")
-_TABLES = ("columns", "table", "download", "profile")
+_TABLES = ("columns", "table", "download", "profile", "scenes")
 _TEXTS = ("reader", "location", "license", "cron", "registered_model", "profile")
-_PACKAGED = ("openmoji", "stamps")
+_PACKAGED = ("openmoji", "scenes", "stamps")
 
 
 def load_catalog(path: Path | None = None) -> dict[str, Corpus]:

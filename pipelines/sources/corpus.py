@@ -12,7 +12,7 @@ from pipelines.sources.tables.columns import Columns, columns_from
 if TYPE_CHECKING:
     from pipelines.shards.media import MediaProfile
 
-READERS = ("folder", "table", "webdataset", "huggingface", "openmoji", "stamps")
+READERS = ("folder", "table", "webdataset", "huggingface", "openmoji", "scenes", "stamps")
 OTHER_NAMES = {"embedded": "openmoji", "tables": "table", "webdatasets": "webdataset"}
 
 _CAPTIONS = ("text", "lines")
@@ -29,7 +29,8 @@ class Corpus:
     location: str | tuple[str, ...]
     """A folder, a file, a pattern such as `s3://bucket/part-*.parquet`, or a list of them; what the reader needs."""
     columns: Mapping[str, object] = field(default_factory=dict)
-    """Of tables: meaning -> column. Of folders and tars: `captions = "lines"` where each line of a text is one."""
+    """Of tables: meaning -> column. Of folders and tars: `captions = "lines"` where each line of a text is one; of
+    folders: `annotations = FILE` with boxes as COCO writes them."""
     table: Mapping[str, object] = field(default_factory=dict)
     """Of CSV and TSV: `delimiter`, `quotes`, `header`."""
     media_folders: tuple[str, ...] = ()
@@ -45,6 +46,8 @@ class Corpus:
     """When to look for a new snapshot; never by itself where empty."""
     registered_model: str = ""
     """Name in the registry of the aligner trained on it."""
+    scenes: Mapping[str, object] = field(default_factory=dict)
+    """Of composed scenes: fields of `pipelines.sources.scenes.SceneSettings`."""
     exclude: tuple[str, ...] = ()
     """Folders, or beginnings of names, that are left out."""
 
@@ -88,8 +91,9 @@ class Corpus:
         if self.reader in _OF_TABLES:
             assert self.table_columns  # checks them
             return
-        check_names(self.columns, ["captions"], what=f"corpus {self.name} ({self.reader}): columns")
-        if self.columns and self.columns["captions"] not in _CAPTIONS:
+        known = ["captions", "annotations"] if self.reader == "folder" else ["captions"]
+        check_names(self.columns, known, what=f"corpus {self.name} ({self.reader}): columns")
+        if self.columns.get("captions", "text") not in _CAPTIONS:
             raise SourceError(
                 f"corpus {self.name}: captions = {self.columns['captions']!r}, expected one of {', '.join(_CAPTIONS)}."
             )
@@ -103,6 +107,10 @@ class Corpus:
             from pipelines.sources.settings import policy_of
 
             policy_of(self.download, what=f"corpus {self.name}: download")
+        if self.scenes:
+            from pipelines.sources.scenes import settings_of
+
+            settings_of(self.scenes, what=f"corpus {self.name}: scenes")
         assert self.media_profile or not self.profile  # checks it
 
 

@@ -13,8 +13,10 @@ from pipelines.shards.media import MAX_IMAGE_PIXELS
 _OUTSIDE = re.compile(r"href\s*=\s*(?![\"'](?:#|data:))", re.IGNORECASE)
 
 
-def render_svg(svg: str, *, width: int | None = None, height: int | None = None) -> bytes:
-    """PNG on white; a drawing that links to something outside of itself is refused, no font of this machine is used."""
+def render_svg(
+    svg: str, *, width: int | None = None, height: int | None = None, background: str | None = "#ffffff"
+) -> bytes:
+    """PNG on white, or cut out (None); one that links outside of itself is refused, no font of this machine is used."""
     if link := _OUTSIDE.search(svg):
         raise SampleError(f"SVG links to outside of itself: {svg[link.start() : link.end() + 60]!r}", status="refused")
     try:
@@ -28,7 +30,7 @@ def render_svg(svg: str, *, width: int | None = None, height: int | None = None)
                 width=width,
                 height=height,
                 dpi=96.0,  # its default of 0 makes nothing of a size in points or centimetres
-                background="#ffffff",
+                background=background,
                 skip_system_fonts=True,
             )
         )

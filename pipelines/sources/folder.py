@@ -3,13 +3,14 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
 from pipelines.errors import SampleError, SourceError
 from pipelines.samples import Record, Reference, digest_of
+from pipelines.sources.coco import check_coco, coco_boxes, with_boxes
 from pipelines.sources.listing import entry_of, folders, printable, stems_in, walk
 from pipelines.sources.source import read_each
 from pipelines.sources.stems import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Stem, StemRules, group_by_stem, record_of
@@ -25,8 +26,12 @@ def open_folder(
     languages: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
     captions_are_lines: bool = False,
+    annotations: str = "",
 ) -> "FolderSource":
-    """A folder in its present state; `SourceError` where it holds no image and no clip."""
+    """A folder in its present state; `SourceError` where it holds no image and no clip.
+
+    `annotations`: a file of boxes as COCO writes it, relative to the folder.
+    """
     if not root.is_dir():
         raise SourceError(f"{root}: no such folder. Name a folder of images and clips.")
     listing, counts = hashlib.sha256(), {"num_files": 0, "num_images": 0, "num_clips": 0}
@@ -41,7 +46,8 @@ def open_folder(
             f"{' '.join((*IMAGE_SUFFIXES, *AUDIO_SUFFIXES))} (links and hidden files are left out). "
             "Name the folder that holds the media."
         )
-    settings = digest_of([licence, list(languages), captions_are_lines, _REVISION])
+    coco = (str(root.resolve() / annotations), check_coco(root / annotations)) if annotations else ("", "")
+    settings = digest_of([licence, list(languages), captions_are_lines, _REVISION, *(coco if annotations else ())])
     return FolderSource(
         corpus=corpus,
         snapshot=digest_of([listing.hexdigest(), settings, list(exclude)])[:12],
@@ -55,6 +61,7 @@ def open_folder(
         exclude=exclude,
         settings=settings[:12],
         counts=tuple(counts.items()),
+        coco=coco,
     )
 
 
@@ -70,6 +77,8 @@ class FolderSource:
     settings: str = ""
     """Digest of what decides how files become records: part of every reference's version."""
     counts: tuple[tuple[str, int], ...] = ()
+    coco: tuple[str, str] = ("", "")
+    """Path and version of the file of boxes."""
 
     def references(self) -> Iterator[Reference]:
         """Folder by folder; a locator is the folder, then the names of the record's files, its medium first."""
@@ -90,9 +99,15 @@ class FolderSource:
         stem = next(iter(group_by_stem(names, self.rules.languages).values()), None)
         if stem is None or names[0] not in stem.media():
             raise SampleError(f"{reference.name}: is no record of this folder.")
-        return record_of(
+        record = record_of(
             reference, stem, names[0], rules=self.rules, read=partial(_bytes, folder), tags=_top_folder(prefix)
         )
+        path, version = self.coco
+        if not path or record.image is None:
+            return record
+        image = next(name for name in names if name.lower().endswith(IMAGE_SUFFIXES))
+        boxes = coco_boxes(Path(path), version, f"{prefix}{image}")
+        return replace(record, original_data=with_boxes(record.original_data, boxes, name=reference.name))
 
     def facts(self) -> Mapping[str, str | int]:
         return {

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.errors import SampleError
+from pipelines.sources.boxes import ANNOTATIONS, annotations_text
 
 _KNOWN = {
     "caption", "text", "language", "texts", "license", "licence", "url", "tags", "tag", "voice", "face_bboxes",
-    "original_data",
+    "original_data", "annotations",
 }  # fmt: skip
 _MAX_ORIGINAL_FIELDS = 64
 _MAX_ORIGINAL_CHARACTERS = 1000
@@ -59,10 +60,15 @@ def parse_notes(data: bytes, *, name: str) -> Notes:
         tags=text_list(fields.get("tags") or fields.get("tag"), what=f"{name}: `tags`"),
         voice=_text(fields, "voice", name),
         face_bboxes=face_boxes(fields.get("face_bboxes"), what=f"{name}: `face_bboxes`"),
-        original_data=scalars(
-            {**original, **{key: fields[key] for key in fields if key.lower() not in _KNOWN}}.items()
-        ),
+        original_data=_original(fields, original, name),
     )
+
+
+def _original(fields: Mapping[str, object], original: Mapping[str, object], name: str) -> dict[str, str]:
+    """What has no field of its own, and the boxes, which are no scalar."""
+    kept = scalars({**original, **{key: fields[key] for key in fields if key.lower() not in _KNOWN}}.items())
+    boxes = fields.get(ANNOTATIONS, original.get(ANNOTATIONS))
+    return kept if boxes is None else kept | {ANNOTATIONS: annotations_text(boxes, what=f"{name}: `annotations`")}
 
 
 def _text(fields: Mapping[str, object], field_name: str, name: str) -> str:

@@ -14,6 +14,10 @@ def open_source(corpus: Corpus, *, cache: Path) -> Source:
         from pipelines.sources.openmoji import open_openmoji
 
         return open_openmoji(corpus=corpus.name, licence=corpus.license, exclude=corpus.exclude)
+    if corpus.reader == "scenes":
+        from pipelines.sources.scenes import open_scenes
+
+        return open_scenes(corpus=corpus.name, licence=corpus.license, settings=corpus.scenes)
     if corpus.reader == "stamps":
         from pipelines.sources.stamps import open_stamps
 
@@ -42,6 +46,7 @@ def _folder(corpus: Corpus) -> Source:
         languages=corpus.languages,
         exclude=corpus.exclude,
         captions_are_lines=bool(corpus.captions_are_lines),
+        annotations=str(corpus.columns.get("annotations", "")),
     )
 
 

