@@ -36,10 +36,20 @@ _NAMED = 5
 def load_pretrained(model: TriModal, *, cache: str = DEFAULT_CACHE) -> None:
     """Fill the towers whose configuration names weights; CheckpointError says which of them do not fit, and how."""
     for modality in model.config.modalities:
-        if location := model.config.tower(modality).pretrained:
-            weights = read_weights(find_weights(location, cache=cache))
-            _check_activation(model.config, modality, location)
-            _load(model.tower(modality), _of_tower(modality, weights), where=f"{location} ({modality})")
+        load_tower(model.tower(modality), modality, model.config, cache=cache)
+
+
+def load_tower(tower: nn.Module, modality: str, config: ModelConfig, *, cache: str = DEFAULT_CACHE) -> None:
+    """Fill one tower where its configuration names weights."""
+    if location := config.tower(modality).pretrained:
+        weights = read_weights(find_weights(location, cache=cache))
+        _check_activation(config, modality, location)
+        fill_tower(tower, modality, weights, where=location)
+
+
+def fill_tower(tower: nn.Module, modality: str, weights: Mapping[str, Tensor], *, where: str) -> None:
+    """Fill one tower with its part of named weights: a bundle's, open_clip's, timm's or CLAP's."""
+    _load(tower, _of_tower(modality, weights), where=f"{where} ({modality})")
 
 
 def _check_activation(config: ModelConfig, modality: str, location: str) -> None:

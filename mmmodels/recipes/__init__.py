@@ -1,5 +1,6 @@
 """Named training runs as functions returning frozen configs; imports no torch, so that a run's key costs nothing."""
 
+from mmmodels.recipes.generator import DecodingConfig, GeneratorConfig
 from mmmodels.recipes.keys import code_version, run_key_of
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
@@ -11,6 +12,8 @@ __all__ = [
     "MODALITIES",
     "RECIPES",
     "AudioConfig",
+    "DecodingConfig",
+    "GeneratorConfig",
     "ImageConfig",
     "LoadingConfig",
     "ModelConfig",

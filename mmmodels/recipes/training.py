@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 
@@ -67,5 +68,7 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    """Of the tasks that answer in text."""
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""

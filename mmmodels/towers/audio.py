@@ -36,6 +36,11 @@ class AudioTower(nn.Module):
         pooled_BD, tokens_BTD = network.tokens(self._spectrograms(clips_BN, keys_B, strength))
         return pooled_BD, tokens_BTD, torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
 
+    def maps(self, clips_BN: Tensor, *, stage: int, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        """(B, K, M, T) of a stage of a timm network: places in frequency and time."""
+        network: Any = self.network
+        return cast("Tensor", network.maps(self._spectrograms(clips_BN, keys_B, strength), stage=stage))
+
     def _spectrograms(self, clips_BN: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
         mel_BMT = self.log_mel(clips_BN)
         if keys_B is not None and strength > 0:

@@ -51,6 +51,11 @@ class ImageTower(nn.Module):
             pooled_BD, tokens_BTD = self._transformed(inputs_BCHW, keys_B)
         return pooled_BD, tokens_BTD, torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
 
+    def maps(self, images_BCHW: Tensor, *, stage: int, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        """(B, K, H, W) of a stage of a timm network."""
+        network: Any = self.visual
+        return cast("Tensor", network.maps(self._inputs(images_BCHW, keys_B, strength), stage=stage))
+
     def _inputs(self, images_BCHW: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
         images_BCHW = images_BCHW.float().div_(255)
         if self.config.in_chans == 1:

@@ -44,3 +44,23 @@ class TimmNetwork(nn.Module):
         else:
             places_BTK = features[:, trunk.num_prefix_tokens :]
         return pooled_BD, self.head(places_BTK)
+
+    def maps(self, inputs_BCHW: Tensor, *, stage: int) -> Tensor:
+        """(B, K, H, W) of one of timm's stages, of a finer grid than the last; RecipeError where there is none."""
+        trunk: Any = self.trunk
+        (maps_BKHW,) = trunk.forward_intermediates(
+            inputs_BCHW, indices=[self._known(stage)], output_fmt="NCHW", intermediates_only=True
+        )
+        return cast("Tensor", maps_BKHW)
+
+    def num_channels(self, stage: int) -> int:
+        """K of such a map."""
+        trunk: Any = self.trunk
+        return int(trunk.feature_info[self._known(stage)]["num_chs"])
+
+    def _known(self, stage: int) -> int:
+        trunk: Any = self.trunk
+        stages = getattr(trunk, "feature_info", ())
+        if not hasattr(trunk, "forward_intermediates") or not 0 <= stage < len(stages):
+            raise RecipeError(f"stage {stage}: this network has {len(stages)} of them, counted from 0. Choose one.")
+        return stage
