@@ -1,4 +1,4 @@
-"""The text tower: open_clip's Transformer, a recurrent or a convolutional network, up to the longest text of a batch."""
+"""The text tower, up to the longest text of a batch: open_clip's Transformer, recurrent or convolutional network."""
 
 from contextlib import nullcontext
 from typing import Any, cast
