@@ -93,7 +93,7 @@ if __name__ == "__main__":
     except Exception:  # noqa: BLE001 - the last place: a fault of ours, said once and whole
         traceback.print_exc()
         code = 1
-    # DuckDB's binding lists what an ending interpreter has not freed (Dagster's definitions once torch is loaded), forty
+    # DuckDB's binding lists what an ending interpreter has not freed (Dagster assets once torch is loaded), forty
     # lines of it. Whoever asked to be told of the end is told, then the process ends as it stands.
     logging.shutdown()
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
