@@ -15,6 +15,18 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mixture_arguments(parser: argparse.ArgumentParser) -> None:
+    """--root and any number of --view."""
+    parser.add_argument("--root", required=True, help="folder or URI that holds views/")
+    parser.add_argument(
+        "--view",
+        required=True,
+        action="append",
+        metavar="VIEW[/DIGEST][=W]",
+        help="may be repeated; W readings of each of its samples in an epoch (default 1)",
+    )
+
+
 def the_view(args: argparse.Namespace) -> View:
     """The stored view that the arguments name."""
     return find_view(Layout(args.root), args.view)

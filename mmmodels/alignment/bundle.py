@@ -16,7 +16,8 @@ from mmmodels.alignment.aligner import Aligner
 from mmmodels.alignment.model import TriModal
 from mmmodels.errors import CheckpointError, RecipeError
 from mmmodels.recipes import ModelConfig, Recipe, recipe_from
-from pipelines.samples import canonical_json
+from pipelines.samples import canonical_json, digest_of
+from pipelines.storage import exists, get_folder, is_local, local_path, read_json
 
 WEIGHTS, CONFIG, TOKENIZER, PROVENANCE = "model.safetensors", "config.json", "tokenizer.json", "provenance.json"
 
@@ -74,8 +75,8 @@ def bundle_digest(folder: Path) -> str:
 
 
 def read_bundle(folder: str | Path) -> Bundle:
-    """CheckpointError where the folder is not a whole bundle."""
-    folder = Path(folder)
+    """Of a folder or an object store; CheckpointError where it is not a whole bundle."""
+    folder = local_bundle(folder)
     missing = [name for name in (WEIGHTS, CONFIG, TOKENIZER, PROVENANCE) if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(
@@ -92,6 +93,17 @@ def read_bundle(folder: str | Path) -> Bundle:
         )
     except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecipeError) as error:
         raise CheckpointError(f"{folder}: cannot be read ({error}). Train it again or take another copy.") from error
+
+
+def local_bundle(folder: str | Path) -> Path:
+    """The folder of a bundle on this machine; one of an object store is copied once into the user's cache."""
+    uri = str(folder).rstrip("/")
+    if is_local(uri):
+        return local_path(uri)
+    if not exists(f"{uri}/{PROVENANCE}"):
+        raise CheckpointError(f"{uri}: no {PROVENANCE} there. Name a run's bundle, ROOT/checkpoints/RUN_KEY/bundle.")
+    digest = digest_of([uri, read_json(f"{uri}/{PROVENANCE}")])
+    return get_folder(uri, Path.home() / ".cache" / "trivium" / "bundles" / digest[:32], last=PROVENANCE)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], *, folder: str | Path) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +29,27 @@ class Mixture:
         """Of what may be read now: another one is another plan. That of the view itself where it is alone."""
         digests = [(view.effective_digest, weight) for view, weight in self.parts]
         return digests[0][0] if [weight for _, weight in digests] == [1.0] else digest_of(digests)
+
+    def provenance(self) -> dict[str, Any]:
+        """Where samples come from, as a bundle keeps it: `view` is the first, `views` are all, with their weights."""
+        first = self.parts[0][0]
+        snapshots = list(dict.fromkeys(one for view, _ in self.parts for one in view.snapshots))
+        return {
+            "view": first.view,
+            "view_digest": first.digest,
+            "effective_digest": self.digest,
+            "corpus": "+".join(one.corpus for one in snapshots),
+            "snapshot": "+".join(one.snapshot for one in snapshots),
+            "views": [
+                {
+                    "view": view.view,
+                    "view_digest": view.digest,
+                    "effective_digest": view.effective_digest,
+                    "weight": weight,
+                }
+                for view, weight in self.parts
+            ],
+        }
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """The samples of all views, one view after the other; `weight` is that of the sample times that of its view."""

@@ -1,7 +1,7 @@
 """The key of a run: the same configuration, data and code resume, anything else is another run."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
@@ -33,8 +33,12 @@ def _decisive_files(package: Path) -> Iterator[Path]:
         yield from sorted((package / part).rglob("*.py"))
 
 
-def run_key_of(recipe: Recipe, *, view_digest: str, parent: str = "") -> str:
-    """32 hex digits of configuration, data and code: the same key resumes, another key is another run."""
+def run_key_of(recipe: Recipe, *, view_digest: str, parent: str = "", weights: Mapping[str, str] | None = None) -> str:
+    """32 hex digits of configuration, data, code and the weights that towers start from (digests by modality).
+
+    The same key resumes, another key is another run.
+    """
     config = asdict(recipe)
-    del config["training"]["num_workers"], config["loading"]
-    return digest_of({"recipe": config, "view": view_digest, "parent": parent, "code": code_version()})[:32]
+    del config["training"]["num_workers"], config["training"]["peak_teraflops"], config["loading"]
+    parts = {"recipe": config, "view": view_digest, "parent": parent, "code": code_version()}
+    return digest_of(parts | ({"weights": dict(weights)} if weights else {}))[:32]

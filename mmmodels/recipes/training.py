@@ -52,6 +52,8 @@ class TrainingConfig:
     validation_batches: int = 2
     """Held-out batches whose loss is measured at every checkpoint and decides which one is the best; 0 = none."""
     log_every_steps: int = 10
+    peak_teraflops: float = 0.0
+    """Dense operations of one worker's device in a second, for the MFU; 0 = by its name. Not part of the run key."""
     num_workers: int = 2
     """Ray Train workers; 0 runs in this process. Not part of the run key: a run may resume at another size."""
     without_fold: int = -1

@@ -2,20 +2,23 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from mmmodels.recipes import Recipe
 from mmmodels.tracking import Tracker
 from mmmodels.training.reporting import KEPT, VALIDATION_LOSS, LocalReporter, MlflowReporter, RayReporter
+from pipelines.storage import filesystem_of, is_local
 
 MAX_FAILURES = 2
+RAY_FOLDER = "ray"
+"""Of a run's folder: what Ray Train keeps there."""
 WORKER_ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # Ray makes workers nice: beside any other work of the machine a run would starve
     # glibc gives the buffers of every step back and faults them in again at the next: a sixth of a step's time.
@@ -36,27 +39,31 @@ def train_on_ray(config: dict[str, Any]) -> dict[str, Any]:
     return train_worker(config, reporter=RayReporter())
 
 
-def fit_here(_recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
+def fit_here(
+    _recipe: Recipe, config: dict[str, Any], tracker: Tracker, callbacks: Sequence[Any] = ()
+) -> Mapping[str, Any]:
     """Run to the end in this process: Ray Train's local mode starts no cluster, keeps no checkpoint, calls nobody."""
 
     from mmmodels.training.worker import train_worker
 
     def train_locally(config: dict[str, Any]) -> dict[str, Any]:
-        return train_worker(config, reporter=LocalReporter(Path(config["folder"]) / "local", tracker))
+        return train_worker(config, reporter=LocalReporter(f"{config['folder']}/local", tracker, callbacks))
 
     trainer = TorchTrainer(train_locally, train_loop_config=config, scaling_config=ScalingConfig(num_workers=0))
     returned: Mapping[str, Any] = trainer.fit().return_value
     return returned
 
 
-def fit_on_ray(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
+def fit_on_ray(
+    recipe: Recipe, config: dict[str, Any], tracker: Tracker, callbacks: Sequence[Any] = ()
+) -> Mapping[str, Any]:
     """Run to the end, through failures of workers; what rank 0 returned.
 
     Ray Train resumes a run of the same name under the same path by itself: the name is the run's folder.
     """
     import torch
 
-    folder, workers = Path(config["folder"]), recipe.training.num_workers
+    workers = recipe.training.num_workers
     with _cluster(num_cpus=workers + 1):
         trainer = TorchTrainer(
             train_on_ray,
@@ -64,16 +71,25 @@ def fit_on_ray(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapp
             scaling_config=ScalingConfig(num_workers=workers, use_gpu=torch.cuda.is_available()),
             torch_config=TorchConfig(backend="nccl" if torch.cuda.is_available() else "gloo"),
             run_config=RunConfig(
-                name="ray",
-                storage_path=str(folder),
+                name=RAY_FOLDER,
+                **_stored_at(config["folder"]),
                 failure_config=FailureConfig(max_failures=MAX_FAILURES),
                 checkpoint_config=_kept(config),
-                callbacks=[MlflowReporter(tracker)],
+                callbacks=[MlflowReporter(tracker, f"{config['folder']}/{RAY_FOLDER}"), *callbacks],
             ),
         )
         result = trainer.fit()
     returned: Mapping[str, Any] = result.return_value
     return returned
+
+
+def _stored_at(folder: str) -> dict[str, Any]:
+    """Checkpoints go where our own files go, by the same library and the same settings of the environment."""
+    if is_local(folder):
+        return {"storage_path": folder}
+    filesystem, path = filesystem_of(folder)
+    handler: Any = FSSpecHandler  # the stubs hold it for abstract
+    return {"storage_path": path, "storage_filesystem": PyFileSystem(handler(filesystem))}
 
 
 def _kept(config: Mapping[str, Any]) -> CheckpointConfig:

@@ -1,104 +1,86 @@
 """Start a run or go on with it: Ray Train workers, one MLflow run, a bundle and a manifest at the end."""
 
-import json
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mmmodels.errors import RecipeError
-from mmmodels.recipes import Recipe, code_version, run_key_of
+from mmmodels.preparing.mixing import Mixture
+from mmmodels.recipes import Recipe, code_version
 from mmmodels.tasks.register import kind_of
 from mmmodels.tracking import Dataset, Tracker
+from mmmodels.training.efficiency import FORMULA, peak_of
+from mmmodels.training.following import progress
+from mmmodels.training.results import RESULT, TrainingResult, finished, key_of, names_of, result_of
 from pipelines import storage
-from pipelines.curation.views import View, open_view
-from pipelines.errors import StorageError
+from pipelines.curation.views import open_view
 from pipelines.layout import Layout
-from pipelines.progress import track
 
-RESULT, PROGRESS = "result.json", "progress.json"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingResult:
-    """A finished run, as its manifest `result.json` tells it."""
-
-    run_key: str
-    bundle_uri: str
-    mlflow_run_id: str
-    num_steps: int
-    num_samples_seen: int
-    seconds: float
-    """Of the loop, in the attempt that finished it."""
-    samples_per_second: float
-    curve: list[dict[str, float]]
-    created: bool
-    """False where an earlier call had finished the run."""
+__all__ = ["TrainingResult", "finished", "train", "train_mixture"]
 
 
-def finished(recipe: Recipe, *, layout: Layout, view_digest: str, parent: str = "") -> TrainingResult | None:
-    """The result of the run over a view of this effective digest, or None; imports neither torch nor ray."""
-    uri = f"{layout.checkpoints(run_key_of(recipe, view_digest=view_digest, parent=parent))}/{RESULT}"
-    if not storage.exists(uri):
-        return None
-    return TrainingResult(**(storage.read_json(uri) | {"created": False}))  # type: ignore[arg-type]
+def train(recipe: Recipe, *, layout: Layout, view: str, view_digest: str, **settings: Any) -> TrainingResult:
+    """`train_mixture` of one view."""
+    return train_mixture(recipe, Mixture(parts=((open_view(layout, view, view_digest), 1.0),)), **settings)
 
 
-def train(
+def train_mixture(
     recipe: Recipe,
+    mixture: Mixture,
     *,
-    layout: Layout,
-    view: str,
-    view_digest: str,
     tracking_uri: str,
     artifact_root: str | None = None,
     links: Mapping[str, str] | None = None,
     parent_bundle: str | None = None,
+    parent_run_id: str | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> TrainingResult:
-    """Train to the end, from the newest checkpoint of this run key; at once where it is finished already."""
+    """Train to the end, from the newest checkpoint of this run key; at once where it is finished already.
+
+    `links` are tags that tie the run to other systems, `parent_run_id` puts it under another run of MLflow, `callbacks`
+    (of Ray Train) also see every report.
+    """
     _check_parent(recipe, parent_bundle)
+    parent_bundle = _absolute(parent_bundle) if parent_bundle else None
     parent = _parent_digest(parent_bundle)
-    # What is left of the view after withdrawals is what is trained on, so a run after `forget` is another run.
-    effective_digest = open_view(layout, view, view_digest).effective_digest
-    known = finished(recipe, layout=layout, view_digest=effective_digest, parent=parent)
+    # What is left of the views after withdrawals is what is trained on, so a run after `forget` is another run.
+    run_key = key_of(recipe, view_digest=mixture.digest, parent=parent)
+    known = result_of(mixture.layout, run_key)
     if known:
         return known
-    if not storage.is_local(layout.root):
-        raise StorageError(
-            f"{layout.root}: training writes its checkpoints to a local root for now. Name a local folder."
-        )
-    run_key = run_key_of(recipe, view_digest=effective_digest, parent=parent)
-    folder = storage.local_path(layout.checkpoints(run_key)).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(mixture.layout, run_key)
+    peak = peak_of(recipe, _device_name())
     tracker = Tracker(uri=tracking_uri, experiment=recipe.name, artifacts=artifact_root)
     run_id = tracker.start(
         run_key,
         params=asdict(recipe) | {"code_version": code_version()},
-        tags=dict(links or {}) | {"run_key": run_key, "checkpoints": str(folder), "parent_digest": parent},
-        dataset=Dataset(name=view, digest=view_digest, uri=layout.view(view, view_digest)),
+        tags=dict(links or {})
+        | {"run_key": run_key, "checkpoints": folder, "parent_digest": parent}
+        | {"mfu.formula": FORMULA, "mfu.peak": peak.told},
+        datasets=_datasets(mixture),
+        parent_run_id=parent_run_id,
     )
     config: dict[str, Any] = {
         "recipe": asdict(recipe),
-        "root": layout.root,
-        "view": view,
-        "view_digest": view_digest,
+        "root": mixture.layout.root,
+        "views": names_of(mixture),
         "run_key": run_key,
-        "folder": str(folder),
+        "folder": folder,
         "parent_bundle": parent_bundle,
+        "peak_operations": peak.operations,
     }
     try:
-        config["validates"] = _prepare(recipe, open_view(layout, view, view_digest), parent_bundle=parent_bundle)
-        outcome = _fit(recipe, config, tracker)
+        config["validates"] = _prepare(recipe, mixture, parent_bundle=parent_bundle)
+        outcome = _fit(recipe, config, tracker, callbacks)
     except BaseException:
         tracker.finish("FAILED")
         raise
     result = _result(recipe, run_key=run_key, folder=folder, run_id=run_id, outcome=outcome)
-    storage.write_json(f"{folder}/{RESULT}", asdict(result))
-    tracker.log_artifacts(folder / RESULT)
-    tracker.finish()
+    _close(tracker, result, validates=config["validates"])
+    storage.write_json(f"{folder}/{RESULT}", asdict(result))  # last: with it nothing is left to be done
     return result
 
 
@@ -110,16 +92,43 @@ def _check_parent(recipe: Recipe, parent_bundle: str | None) -> None:
         raise RecipeError(f"recipe {recipe.name!r}: starts from no other model. Leave out {parent_bundle}.")
 
 
+def _folder(layout: Layout, run_key: str) -> str:
+    """Of the run, made where it is local."""
+    uri = _absolute(layout.checkpoints(run_key))
+    if storage.is_local(uri):
+        Path(uri).mkdir(parents=True, exist_ok=True)
+    return uri
+
+
+def _absolute(uri: str) -> str:
+    """Workers run in other folders."""
+    return str(storage.local_path(uri).resolve()) if storage.is_local(uri) else uri.rstrip("/")
+
+
 def _parent_digest(parent_bundle: str | None) -> str:
     if parent_bundle is None:
         return ""
     return str(storage.read_json(f"{parent_bundle}/provenance.json")["model_digest"])
 
 
-def _result(recipe: Recipe, *, run_key: str, folder: Path, run_id: str, outcome: Mapping[str, Any]) -> TrainingResult:
+def _device_name() -> str | None:
+    """Of the accelerator here: workers have the same, Ray Train is told to use one where there is one here."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def _datasets(mixture: Mixture) -> list[Dataset]:
+    return [
+        Dataset(name=view.view, digest=view.digest, uri=view.uri, weight=weight, num_rows=view.manifest.get("num_kept"))
+        for view, weight in mixture.parts
+    ]
+
+
+def _result(recipe: Recipe, *, run_key: str, folder: str, run_id: str, outcome: Mapping[str, Any]) -> TrainingResult:
     return TrainingResult(
         run_key=run_key,
-        bundle_uri=str(folder / "bundle"),
+        bundle_uri=f"{folder}/bundle",
         mlflow_run_id=run_id,
         num_steps=recipe.training.num_steps,
         num_samples_seen=outcome["num_samples_seen"],
@@ -130,49 +139,32 @@ def _result(recipe: Recipe, *, run_key: str, folder: Path, run_id: str, outcome:
     )
 
 
-def _prepare(recipe: Recipe, view: View, *, parent_bundle: str | None) -> bool:
+def _close(tracker: Tracker, result: TrainingResult, *, validates: bool) -> None:
+    """The manifest beside the run, its checkpoints as they are now, and the end."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / RESULT
+        storage.write_json(str(path), asdict(result))
+        tracker.log_artifacts(path)
+    tracker.settle_checkpoints("validation_loss" if validates else "loss")
+    tracker.finish()
+
+
+def _prepare(recipe: Recipe, mixture: Mixture, *, parent_bundle: str | None) -> bool:
     """Fill the cache of decoded media before the workers start: they would all make the same one.
 
     Whether there are held-out samples enough for a validation.
     """
     from mmmodels.training.tasks import build_task, plan_of, prepare_for, validates
 
-    data = prepare_for(recipe, view, parent_bundle=parent_bundle, num_workers=os.cpu_count() or 1)
+    data = prepare_for(recipe, mixture, parent_bundle=parent_bundle, num_workers=os.cpu_count() or 1)
     task = build_task(recipe, data, parent_bundle=parent_bundle)
-    return validates(task, plan_of(task, recipe, view), recipe)
+    return validates(task, plan_of(task, recipe, mixture.digest), recipe)
 
 
-def _fit(recipe: Recipe, config: dict[str, Any], tracker: Tracker) -> Mapping[str, Any]:
+def _fit(recipe: Recipe, config: dict[str, Any], tracker: Tracker, callbacks: Sequence[Any]) -> Mapping[str, Any]:
     """What rank 0 returned."""
     from mmmodels.training.fitting import fit_here, fit_on_ray
 
     fit = fit_on_ray if recipe.training.num_workers else fit_here
-    with _progress(recipe, Path(config["folder"])):
-        return fit(recipe, config, tracker)
-
-
-@contextmanager
-def _progress(recipe: Recipe, folder: Path) -> Iterator[None]:
-    """A bar fed from the file that rank 0 writes: the loop may be in another process or on another machine."""
-    done = threading.Event()
-    thread = threading.Thread(target=_follow, args=(recipe, folder / PROGRESS, done), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join(timeout=5)
-
-
-def _follow(recipe: Recipe, path: Path, done: threading.Event) -> None:
-    def steps() -> Iterator[int]:
-        told = 0
-        while told < recipe.training.num_steps and not done.wait(0.5):
-            step = json.loads(path.read_text())["step"] if path.exists() else 0
-            yield from range(told, step)
-            told = max(told, step)
-        if path.exists():
-            yield from range(told, json.loads(path.read_text())["step"])
-
-    for _ in track(steps(), total=recipe.training.num_steps, what=f"train {recipe.name}"):
-        pass
+    with progress(recipe, config["folder"]):
+        return fit(recipe, config, tracker, callbacks)

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmmodels.alignment.batch import Batch
 from mmmodels.loading import Loader, Reading
 from mmmodels.recipes import TrainingConfig
 from mmmodels.tasks.task import Task
@@ -36,6 +37,8 @@ class Loop:
     device: torch.device
     reporter: Reporter
     validation: Validation | None = None
+    operations: Callable[[Batch], float] | None = None
+    """Floating-point operations that the training of a batch of one rank takes."""
     curve: list[dict[str, float]] = field(default_factory=list)
     first_step: int = 0
     """Of this attempt."""
@@ -79,6 +82,7 @@ class Loop:
         batch = self.task.batch(reading).to(self.device)
         window.read(len(reading.entries) * self.world_size, time.perf_counter() - start)
         window.substituted += reading.num_substituted
+        window.operations += self.operations(batch) if self.operations else 0.0
         window.add(stepper.step(batch, step))
 
     def _reports_at(self, step: int) -> bool:

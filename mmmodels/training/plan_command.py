@@ -15,7 +15,7 @@ from mmmodels.planning import Plan
 from mmmodels.preparing import Rows, open_mixture, open_rows
 from mmmodels.recipes import RECIPES, Recipe, find_recipe
 from mmmodels.tasks.register import kind_of
-from mmmodels.verbs import overrides
+from mmmodels.verbs import add_mixture_arguments, overrides
 from pipelines.errors import StorageError
 from pipelines.layout import Layout
 from pipelines.progress import track
@@ -25,10 +25,7 @@ _STEPS_AT_A_TIME = 64
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `plan`."""
-    parser.add_argument("--root", required=True, help="folder or URI that holds views/")
-    parser.add_argument(
-        "--view", required=True, action="append", metavar="VIEW/DIGEST[=W]", help="W readings of each sample an epoch"
-    )
+    add_mixture_arguments(parser)
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES), help="what would be trained")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. training.batch_size=64")
     parser.add_argument("--steps", metavar="A:B", help="from A to before B; default: all of the recipe")

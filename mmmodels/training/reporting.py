@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import ray.train
 from ray.train import Checkpoint, CheckpointUploadMode, UserCallback
 
 from mmmodels.tracking import Tracker
+from pipelines.storage import exists, get_folder, is_local, local_path, names, put_folder, read_json, remove
 
 KEPT, METRICS = 2, "metrics.json"
 """Checkpoints beside the newest: the best ones by their validation loss, or the ones before it."""
@@ -65,57 +66,92 @@ class RayReporter:
 class LocalReporter:
     """In this process, without Ray: checkpoints in the run's folder, metrics straight to the tracker."""
 
-    def __init__(self, folder: Path, tracker: Tracker | None) -> None:
+    def __init__(self, folder: str, tracker: Tracker | None, callbacks: Sequence[UserCallback] = ()) -> None:
         self.folder = folder
         self.tracker = tracker
+        self.callbacks = callbacks
 
     def latest(self) -> Path | None:
         found = self._stored()
-        return found[-1] if found else None
+        if not found:
+            return None
+        if is_local(found[-1]):
+            return local_path(found[-1])
+        return get_folder(found[-1], Path(tempfile.mkdtemp(prefix="trivium-resume-")) / "checkpoint", last=METRICS)
 
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
-        if checkpoint:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.folder / f".checkpoint_{int(metrics['step']):08d}"
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.move(checkpoint, aside)
-            (aside / METRICS).write_text(json.dumps(dict(metrics)))
-            aside.rename(self.folder / aside.name.removeprefix("."))
+        step = int(metrics["step"])
+        uri = f"{self.folder}/checkpoint_{step:08d}" if checkpoint else None
+        if checkpoint and uri:
+            (checkpoint / METRICS).write_text(json.dumps(dict(metrics)))
+            _move(checkpoint, uri)
             for old in self._superseded():
-                shutil.rmtree(old)
+                remove(old)
         if self.tracker:
-            self.tracker.log(_without_step(metrics), step=int(metrics["step"]))
+            _log(self.tracker, metrics, checkpoint_uri=uri)
+        for callback in self.callbacks:
+            callback.after_report(None, [dict(metrics)], Checkpoint(uri) if uri else None)
 
     def is_ending(self) -> bool:
         """A process of its own gets no notice."""
         return False
 
-    def _superseded(self) -> list[Path]:
+    def _superseded(self) -> list[str]:
         """All but the newest and the best."""
         earlier = self._stored()[:-1]
-        return sorted(earlier, key=lambda folder: (_loss_of(folder), -_step_of(folder)))[KEPT:]
+        return sorted(earlier, key=lambda uri: (_loss_of(uri), -_step_of(uri)))[KEPT:]
 
-    def _stored(self) -> list[Path]:
-        return sorted(self.folder.glob("checkpoint_*"))
+    def _stored(self) -> list[str]:
+        uris = [f"{self.folder}/{name}" for name in names(self.folder) if name.startswith("checkpoint_")]
+        return [uri for uri in uris if exists(f"{uri}/{METRICS}")]
 
 
 class MlflowReporter(UserCallback):  # type: ignore[misc]
     """Runs in Ray Train's controller, which outlives the workers: a crash leaves no step twice."""
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, folder: str) -> None:
         self.tracker = tracker
+        self.folder = folder
+        """URI of the folder that holds the checkpoints."""
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:  # noqa: ARG002
-        self.tracker.log(_without_step(metrics[0]), step=int(metrics[0]["step"]))
+        machines = {name: value for one in metrics[1:] for name, value in one.items() if name.startswith("system/")}
+        uri = f"{self.folder}/{checkpoint.path.rstrip('/').rsplit('/', 1)[-1]}" if checkpoint else None
+        _log(self.tracker, machines | metrics[0], checkpoint_uri=uri)
 
 
-def _loss_of(checkpoint: Path) -> float:
+def _log(tracker: Tracker, metrics: Mapping[str, float], *, checkpoint_uri: str | None) -> None:
+    """What is of the machines is no fact about a checkpoint."""
+    values, step = _without_step(metrics), int(metrics["step"])
+    if checkpoint_uri:
+        ours = {name: value for name, value in values.items() if not name.startswith("system/")}
+        tracker.log_checkpoint(ours, step, uri=checkpoint_uri)
+    tracker.log(values, step)
+
+
+def _move(folder: Path, uri: str) -> None:
+    """Whole or not at all: what a killed process left half-written has another name, or no metrics yet."""
+    if not is_local(uri):
+        put_folder(folder, uri, last=METRICS)
+        shutil.rmtree(folder)
+        return
+    path = local_path(uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    for old in (aside, path):
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.move(folder, aside)
+    aside.rename(path)
+
+
+def _loss_of(checkpoint: str) -> float:
     """Its validation loss; where there is none, all are alike and the newer ones are kept."""
-    return float(json.loads((checkpoint / METRICS).read_text()).get(VALIDATION_LOSS, 0.0))
+    found: Any = read_json(f"{checkpoint}/{METRICS}").get(VALIDATION_LOSS, 0.0)
+    return float(found)
 
 
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("_")[2])
+def _step_of(checkpoint: str) -> int:
+    return int(checkpoint.rpartition("_")[2])
 
 
 def _without_step(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -22,6 +22,8 @@ class Window:
         self.counts: dict[str, int] = {}
         self.num_samples = 0
         self.read_seconds = 0.0
+        self.operations = 0.0
+        """That the models needed, by formula; of this rank."""
         self.substituted = 0
         """Samples that were read in the place of damaged ones; of this rank."""
 
@@ -39,15 +41,17 @@ class Window:
     def metrics(self, world_size: int) -> dict[str, float]:
         """Losses averaged over steps and ranks, their sum, samples per second, shares of the wall clock in [0, 1]."""
         means = {f"loss_{name}": float(total) / self.counts[name] for name, total in self.sums.items()}
-        means["substituted_samples"] = float(self.substituted)
+        means["substituted_samples"], means["operations"] = float(self.substituted), self.operations
         if world_size > 1:
             means = averaged(means, world_size)
         substituted = means.pop("substituted_samples") * world_size
+        operations = means.pop("operations") * world_size
         seconds = time.perf_counter() - self.start
         return means | {
             "loss": math.fsum(means.values()),
             "substituted_samples": substituted,
             "samples_per_second": self.num_samples / seconds,
+            **({"teraflops_per_second": operations / seconds / 1e12} if operations else {}),
             "data_wait_share": self.read_seconds / seconds,
             "process_cpu_share": (time.process_time() - self.cpu_start) / seconds,
             "process_peak_rss_bytes": float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_OF_RSS),

@@ -1,38 +1,44 @@
 """What each training worker runs, in this process or on Ray: plain values in, a plain summary out."""
 
-import json
 import os
+import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import ray.train
 import torch
 
-from mmmodels.alignment.bundle import save_bundle
+from mmmodels.alignment.bundle import PROVENANCE, save_bundle
+from mmmodels.flops import utilization
 from mmmodels.loading import Loader, open_workers
-from mmmodels.preparing import Prepared
+from mmmodels.preparing import Mixture, Prepared, open_mixture
 from mmmodels.recipes import Recipe, code_version, recipe_from
 from mmmodels.tasks.task import Task
+from mmmodels.training.efficiency import counter_of
 from mmmodels.training.loop import Loop, rank_and_size
+from mmmodels.training.machines import MachineMetrics
 from mmmodels.training.reporting import Reporter
+from mmmodels.training.results import PROGRESS
 from mmmodels.training.tasks import build_task, plan_of, prepare_for
 from mmmodels.training.validating import Validation, held_out_plan
-from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
-from pipelines.storage import replacing
-
-PROGRESS = "progress.json"
+from pipelines.storage import put_folder, write_json
 
 
-class _WithProgress:
-    """Also writes how far the run is, for a bar in the process that started it."""
+@dataclass(kw_only=True)
+class _Telling:
+    """Adds what the loop does not know of: the machine, the share of its peak, how far the run is for others to see."""
 
-    def __init__(self, inner: Reporter, path: Path) -> None:
-        self.inner = inner
-        self.path = path
+    inner: Reporter
+    progress: str | None
+    """Where rank 0 writes how far the run is."""
+    machine: MachineMetrics | None
+    """Of the first rank of each node."""
+    peak_operations: float | None
+    """Of all ranks together, a second."""
 
     def latest(self) -> Path | None:
         return self.inner.latest()
@@ -41,20 +47,23 @@ class _WithProgress:
         return self.inner.is_ending()
 
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
-        with replacing(str(self.path)) as aside:
-            aside.write_text(json.dumps(dict(metrics)))
-        self.inner.report(metrics, checkpoint)
+        told = dict(metrics)
+        if self.peak_operations and "teraflops_per_second" in told:
+            told["mfu"] = utilization(1e12 * told["teraflops_per_second"], peak=self.peak_operations)
+        if self.progress:
+            write_json(self.progress, told)
+        self.inner.report(told | (self.machine.sample() if self.machine else {}), checkpoint)
 
 
 def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, Any]:
     """Train one rank; rank 0 writes the bundle. Gives samples and seconds of this attempt and the whole curve."""
-    recipe, folder = recipe_from(config["recipe"]), Path(config["folder"])
+    recipe = recipe_from(config["recipe"])
     rank, world_size = rank_and_size(ray.train.get_context())
     _share_cores(world_size)
-    view = open_view(Layout(config["root"]), config["view"], config["view_digest"])
-    data = prepare_for(recipe, view, parent_bundle=config["parent_bundle"])
+    mixture = open_mixture(Layout(config["root"]), config["views"])
+    data = prepare_for(recipe, mixture, parent_bundle=config["parent_bundle"])
     task = build_task(recipe, data, parent_bundle=config["parent_bundle"])
-    plan = plan_of(task, recipe, view)
+    plan = plan_of(task, recipe, mixture.digest)
     workers = open_workers(recipe.loading, data, num_ranks_here=int(ray.train.get_context().get_local_world_size()))
     loader = Loader(
         plan=plan,
@@ -74,8 +83,9 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         rank=rank,
         world_size=world_size,
         device=device,
-        reporter=_WithProgress(reporter, folder / PROGRESS) if rank == 0 else reporter,
+        reporter=_telling(reporter, config, rank=rank, world_size=world_size),
         validation=validation_of(task, loader, recipe, device=device),
+        operations=counter_of(recipe),
     )
     start = time.perf_counter()
     try:
@@ -84,7 +94,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         workers.close()
     seconds = time.perf_counter() - start
     if rank == 0:
-        _write_bundle(folder / "bundle", weights, recipe=recipe, data=data, view=view, config=config, task=task)
+        _write_bundle(weights, recipe=recipe, data=data, mixture=mixture, config=config, task=task)
     sizes = [plan.size(plan.kind(step)) for step in range(recipe.training.num_steps)]
     return {
         "num_samples_seen": sum(sizes),
@@ -92,6 +102,18 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         "seconds": seconds,
         "curve": loop.curve,
     }
+
+
+def _telling(reporter: Reporter, config: Mapping[str, Any], *, rank: int, world_size: int) -> Reporter:
+    context, peak = ray.train.get_context(), config["peak_operations"]
+    num_nodes = -(-world_size // int(context.get_local_world_size()))
+    first = context.get_local_rank() == 0
+    return _Telling(
+        inner=reporter,
+        progress=f"{config['folder']}/{PROGRESS}" if rank == 0 else None,
+        machine=MachineMetrics(node=context.get_node_rank(), num_nodes=num_nodes) if first else None,
+        peak_operations=peak * world_size if peak else None,
+    )
 
 
 def validation_of(task: Task, loader: Loader, recipe: Recipe, *, device: torch.device) -> Validation | None:
@@ -110,26 +132,24 @@ def _share_cores(world_size: int) -> None:
 
 
 def _write_bundle(
-    folder: Path,
     weights: Mapping[str, torch.Tensor],
     *,
     recipe: Recipe,
     data: Prepared,
-    view: View,
+    mixture: Mixture,
     config: Mapping[str, Any],
     task: Task,
 ) -> None:
     provenance = {
         "run_key": config["run_key"],
-        "view": config["view"],
-        "view_digest": view.digest,
-        "effective_digest": view.effective_digest,
-        "corpus": "+".join(one.corpus for one in view.snapshots),
-        "snapshot": "+".join(one.snapshot for one in view.snapshots),
+        **mixture.provenance(),
         "recipe": recipe.name,
         "without_fold": recipe.training.without_fold,
         "code_version": code_version(),
         "parent_bundle": config["parent_bundle"],
     }
     facts = task.facts()
-    save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, facts=facts)
+    with tempfile.TemporaryDirectory(prefix="trivium-bundle-") as scratch:
+        folder = Path(scratch) / "bundle"
+        save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, facts=facts)
+        put_folder(folder, f"{config['folder']}/bundle", last=PROVENANCE)

@@ -19,6 +19,7 @@ from pipelines.storage.files import (
     write_json,
     write_table,
 )
+from pipelines.storage.folders import get_folder, put_folder
 from pipelines.storage.locking import exclusive
 from pipelines.storage.places import filesystem_of, is_local, is_missing, local_path
 from pipelines.storage.ranges import read_chunks, read_many, read_ranges
@@ -28,10 +29,12 @@ __all__ = [
     "exists",
     "file_sha256",
     "filesystem_of",
+    "get_folder",
     "is_local",
     "is_missing",
     "local_path",
     "names",
+    "put_folder",
     "read_bytes",
     "read_chunks",
     "read_json",

@@ -81,7 +81,8 @@ def models_that_saw(layout: Layout, views: Sequence[AffectedView]) -> list[dict[
     found: dict[str, dict[str, object]] = {}
     for key, facts in bundles.items():
         line = list(_ancestors(key, bundles))
-        hits = [(one, seen.get((str(one.get("view")), str(one.get("view_digest"))), 0)) for one in line]
+        hits = [(one, seen.get((str(one.get("view")), str(one.get("view_digest"))), 0)) for one in _views(line)]
+        num_own = len(list(_views([facts])))
         num_seen = max((count for _, count in hits), default=0)
         if num_seen:
             found[key] = {
@@ -90,7 +91,7 @@ def models_that_saw(layout: Layout, views: Sequence[AffectedView]) -> list[dict[
                 "recipe": facts.get("recipe", ""),
                 "num_samples_seen": num_seen,
                 "view": next(f"{one['view']}/{one['view_digest']}" for one, count in hits if count),
-                "by": "training" if hits[0][1] else "the model it started from",
+                "by": "training" if any(count for _, count in hits[:num_own]) else "the model it started from",
                 "versions": versions.get(key, []),
             }
     return [found[key] for key in sorted(found)]
@@ -130,6 +131,12 @@ def _bundles(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
         uri = f"{layout.checkpoints(key)}/bundle/provenance.json"
         if storage.exists(uri):
             yield key, storage.read_json(uri)
+
+
+def _views(line: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """All views that bundles were trained on, those of the first one first."""
+    for facts in line:
+        yield from facts.get("views") or [facts]
 
 
 def _ancestors(key: str, bundles: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:

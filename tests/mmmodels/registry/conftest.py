@@ -68,7 +68,7 @@ def new_run(mlflow_uri: str) -> Callable[[], str]:
     def track() -> str:
         tracker = Tracker(uri=mlflow_uri, experiment=f"registry {next(fresh)}")
         dataset = Dataset(name="aligned", digest="ab" * 32, uri="/somewhere")
-        run_id = tracker.start(RUN_KEY, params={"lr": 0.1}, tags={"recipe": "tiny"}, dataset=dataset)
+        run_id = tracker.start(RUN_KEY, params={"lr": 0.1}, tags={"recipe": "tiny"}, datasets=[dataset])
         tracker.set_links({"dagster.run_id": "d-1", "checkpoint_uri": "file:///checkpoints/a1", "parent_digest": ""})
         tracker.finish()
         return run_id

@@ -9,6 +9,7 @@ import pytest
 from mmmodels.preparing import prepare
 from mmmodels.recipes import find_recipe
 from mmmodels.training import launch
+from mmmodels.training.results import key_of
 from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.shards.tombstones import add_tombstones
@@ -24,17 +25,17 @@ def view(patterns_view: View, tmp_path: Path) -> View:
 
 def key_asked_for(view: View, monkeypatch: pytest.MonkeyPatch) -> str:
     asked: list[str] = []
-    monkeypatch.setattr(launch, "finished", lambda _, **given: asked.append(given["view_digest"]) or "found")
+    monkeypatch.setattr(launch, "result_of", lambda _, run_key: asked.append(run_key) or "found")
     recipe = find_recipe("tiny", SMALL)
     launch.train(recipe, layout=view.layout, view=view.view, view_digest=view.digest, tracking_uri="unused")
     return asked[0]
 
 
 def test_a_run_after_forget_is_another_run_of_the_same_view(view: View, monkeypatch: pytest.MonkeyPatch):
-    before = key_asked_for(view, monkeypatch)
+    before, recipe = key_asked_for(view, monkeypatch), find_recipe("tiny", SMALL)
     add_tombstones(view.layout, view.table(["uid"]).slice(0, 1))
-    assert before == view.digest
-    assert key_asked_for(view, monkeypatch) == view.effective_digest != before
+    assert before == key_of(recipe, view_digest=view.digest)
+    assert key_asked_for(view, monkeypatch) == key_of(recipe, view_digest=view.effective_digest) != before
 
 
 def test_no_pool_of_a_training_holds_what_was_forgotten(view: View):

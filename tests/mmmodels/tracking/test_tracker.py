@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmmodels import tracking
-from mmmodels.tracking import Dataset, Tracker, flatten, open_client, patient
+from mmmodels.tracking import Dataset, Tracker, flatten, locks, open_client, patient
 from pipelines.errors import StorageError
 
 DATASET = Dataset(name="aligned", digest="ab" * 32, uri="/somewhere/views/aligned/abab")
@@ -79,12 +78,13 @@ def test_thousands_of_points_arrive_through_one_call(tracker: Tracker):
 
 def test_a_run_names_the_view_it_reads_once(tracker: Tracker):
     for _ in range(2):
-        run_id = tracker.start("key", params={}, tags={}, dataset=DATASET)
+        run_id = tracker.start("key", params={}, tags={}, datasets=[DATASET])
     run = open_client(tracker.uri).get_run(run_id)
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("aligned", "ab" * 16)
     assert used.dataset.source == '{"uri": "file:///somewhere/views/aligned/abab"}'
-    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+    tags = {tag.key: tag.value for tag in used.tags}
+    assert tags == {"mlflow.data.context": "training", "view_digest": "ab" * 32, "weight": "1"}
     assert run.data.tags["view_digest"] == "ab" * 32
 
 
@@ -106,7 +106,7 @@ def test_artifacts_lie_beside_the_database_and_the_working_folder_stays_empty(
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    run_id = tracker.start("key", params={"a": 1}, tags={"b": "c"}, dataset=DATASET)
+    run_id = tracker.start("key", params={"a": 1}, tags={"b": "c"}, datasets=[DATASET])
     tracker.log({"loss": 1.0}, 0)
     tracker.log_artifacts(tmp_path / "curves.svg", "charts")
     tracker.finish()
@@ -134,7 +134,7 @@ def test_a_locked_database_is_tried_again_and_then_reported(mlflow_uri: str, mon
     open_client(mlflow_uri)
     from mlflow.exceptions import MlflowException
 
-    monkeypatch.setattr(tracking, "LOCK_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(locks, "LOCK_PAUSES_SECONDS", (0.0, 0.0))
     calls = []
 
     @patient
