@@ -72,10 +72,15 @@ def _gradients(
     wanted = [tensor for part in whole.values() for tensor in part.learning()] + list(parameters.values())
     total = torch.stack(list(losses.values())).sum() * weight
     grads = torch.autograd.grad(total, wanted, allow_unused=True)
-    filled = iter(torch.zeros_like(of) if grad is None else grad for of, grad in zip(wanted, grads, strict=True))
-    by_modality = {name: [next(filled) for _ in part.learning()] for name, part in whole.items()}
-    by_parameter = {name: [next(filled)] for name in parameters}
+    found_grads = iter(zip(wanted, grads, strict=True))
+    by_modality = {name: [_filled(*next(found_grads)) for _ in part.learning()] for name, part in whole.items()}
+    # A pair that the batch lacks has no gradient, which is not the same to an optimiser as one of zeros.
+    by_parameter = {name: [grad] for name, (_, grad) in zip(parameters, found_grads, strict=True) if grad is not None}
     return {name: loss.detach() for name, loss in losses.items()}, (by_modality, by_parameter)
+
+
+def _filled(of: Tensor, gradient: Tensor | None) -> Tensor:
+    return torch.zeros_like(of) if gradient is None else gradient
 
 
 def _joined(parts: list[Embedded]) -> Embedded:

@@ -140,8 +140,16 @@ class TriModal(nn.Module):
             return embedded
         if gradients is not None:
             return {"cached": spread(embedded, self.pair_parameters(), gradients)}
-        self._limit_scales()
         return self.losses(embedded, groups_B=batch.groups_B)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Keep scales under their limit, in place: one at its limit may come down again.
+
+        Between steps, not inside one: while it runs, a sharded model works on copies of its weights.
+        """
+        for scale in self.log_scales.values():
+            scale.clamp_(max=math.log(MAX_SCALE))
 
     def pair_parameters(self) -> dict[str, nn.Parameter]:
         """Scales and biases: what learns from the loss without a tower between."""
@@ -173,13 +181,6 @@ class TriModal(nn.Module):
     def _learning(self, modality: str) -> AbstractContextManager[object]:
         learns = self.config.tower(modality).trained != "none"
         return torch.set_grad_enabled(torch.is_grad_enabled() and learns)
-
-    def _limit_scales(self) -> None:
-        """In place: a scale at its limit may come down again."""
-        if self.training:
-            with torch.no_grad():
-                for scale in self.log_scales.values():
-                    scale.clamp_(max=math.log(MAX_SCALE))
 
 
 def pair_name(left: str, right: str) -> str:

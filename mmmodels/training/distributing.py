@@ -14,7 +14,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -23,6 +23,8 @@ from mmmodels.training.averaging import WeightAverage
 
 _WHOLE = StateDictOptions(full_state_dict=True)
 _GATHERED = StateDictOptions(full_state_dict=True, cpu_offload=True)
+_WHOLE_OPTIMIZER = StateDictOptions(full_state_dict=True, strict=False)
+"""A weight that no batch has reached yet has no state."""
 
 
 def shard(model: nn.Module, config: TrainingConfig, *, world_size: int, device: torch.device) -> nn.Module:
@@ -46,6 +48,12 @@ def wrap(model: nn.Module, config: TrainingConfig, *, world_size: int) -> nn.Mod
         return model
     # A batch of pairs leaves a tower out, and all of its weights.
     return DistributedDataParallel(model, find_unused_parameters=True)
+
+
+def reshard(model: nn.Module) -> None:
+    """After a forward pass without a backward one: the outermost shards stay gathered, as they are now, for ever."""
+    if isinstance(model, FSDPModule):
+        model.reshard()
 
 
 def inner_of(model: nn.Module) -> nn.Module:
@@ -85,7 +93,10 @@ def load_whole_state(
 ) -> None:
     """The inverse; every rank gives the same state."""
     set_model_state_dict(model, state["model"], options=_WHOLE)
-    set_optimizer_state_dict(model, optimizer, state["optimizer"], options=_WHOLE)
+    set_optimizer_state_dict(model, optimizer, state["optimizer"], options=_WHOLE_OPTIMIZER)
+    for name, parameter in model.named_parameters():
+        if name not in state["optimizer"]["state"]:
+            optimizer.state.pop(parameter, None)  # torch fills it as if the weight had taken a step
     if average is not None:
         kept = state["average"]
         shadow = {name: _as(value, kept["shadow"][name]) for name, value in average.shadow.items()}

@@ -1,15 +1,18 @@
 """One step: losses of a batch, their gradients whole, in parts or cached, clipped and taken."""
 
+import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mmmodels.alignment.batch import Batch
 from mmmodels.alignment.caching import cached_backward
+from mmmodels.alignment.gathering import rank_and_size
 from mmmodels.errors import RecipeError
 from mmmodels.recipes import TrainingConfig
 from mmmodels.training.averaging import WeightAverage
@@ -40,10 +43,12 @@ class Stepper:
         """The losses of the batch, detached, on the device; the weights have taken the step."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, self.config)
+        seed_generators(self.config.seed, step)
         self.optimizer.zero_grad(set_to_none=True)
         losses = self._backward(batch, seed=self.config.seed * 1_000_003 + step)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)
         self.bad_steps += _take_step(self.optimizer, whole(norm))
+        _limit(inner_of(self.model))
         if self.averaged is not None:
             self.averaged.update(inner_of(self.model))
         return losses
@@ -96,6 +101,23 @@ class Stepper:
             self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16
         )
         return context
+
+
+def seed_generators(seed: int, step: int) -> None:
+    """Of torch, numpy and Python: what a layer draws by itself, as dropout does, hangs on the step and the rank alone.
+
+    So a checkpoint keeps no state of generators, and a run that goes on draws what it would have drawn.
+    """
+    number = (seed * 1_000_003 + step) * 65_521 + rank_and_size()[0]
+    torch.manual_seed(number)
+    np.random.seed(number % (1 << 32))
+    random.seed(number)
+
+
+def _limit(model: Any) -> None:
+    """A model may have weights that must stay within bounds."""
+    if hasattr(model, "after_step"):
+        model.after_step()
 
 
 def _take_step(optimizer: torch.optim.AdamW, norm: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from mmmodels.alignment.batch import Batch
 from mmmodels.errors import RecipeError
 from mmmodels.loading import Loader, Reading
 from mmmodels.planning import Plan, Pool
+from mmmodels.training.distributing import reshard
 from mmmodels.training.stepping import Stepper
 from mmmodels.training.windows import Window
 
@@ -32,6 +33,7 @@ class Validation:
         with stepper.evaluating(model):
             for reading in self.loader.steps(0, self.num_batches):
                 window.add(model(self.batch(reading).to(self.device)))
+            reshard(model)  # before its own weights come back
         model.train()
         found = window.metrics(self.loader.world_size)
         return {f"validation_{name}": value for name, value in found.items() if name.startswith("loss")}

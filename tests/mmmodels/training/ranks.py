@@ -15,6 +15,7 @@ from mmmodels.training.checkpoints import load_state, save_state
 from mmmodels.training.distributing import shard, whole_weights, wrap
 from mmmodels.training.optimizing import build_optimizer
 from mmmodels.training.stepping import Stepper
+from mmmodels.training.validating import Validation
 from tests.mmmodels.alignment.ranks import small_batch, small_model
 
 CPU = torch.device("cpu")
@@ -32,6 +33,8 @@ WAYS = {
     "fsdp": replace(CONFIG, sharding="fsdp"),
     "cached": replace(CONFIG, cached_rows=2),
     "accumulated": replace(CONFIG, accumulated_batches=2),
+    "fsdp cached": replace(CONFIG, sharding="fsdp", cached_rows=2),
+    "fsdp accumulated": replace(CONFIG, sharding="fsdp", accumulated_batches=2),
 }
 DATA = {"step": 2}
 
@@ -47,16 +50,43 @@ def stepper_of(config: TrainingConfig, *, world_size: int = 1) -> Stepper:
     )
 
 
-def part_of(rows: list[int]) -> Batch:
+def part_of(rows: list[int], *, kind: tuple[str, ...] = ("image", "text", "audio")) -> Batch:
     """Some rows of the global batch, which know their places in it."""
     whole = small_batch()
-    media = {name: tensor[rows] for name, tensor in whole.media.items()}
+    media = {name: tensor[rows] for name, tensor in whole.media.items() if name in kind}
     return Batch(media=media, groups_B=whole.groups_B[rows], positions_B=torch.tensor(rows))
+
+
+def kind_at(step: int) -> tuple[str, ...]:
+    """The first batches have no sound: its tower learns from step 2 on."""
+    return ("image", "text") if step < 2 else ("image", "text", "audio")
 
 
 def trained(stepper: Stepper, rows: list[int], steps: range) -> None:
     for step in steps:
-        stepper.step(part_of(rows), step)
+        stepper.step(part_of(rows, kind=kind_at(step)), step)
+
+
+class Held:
+    """Held-out batches of a rank, as a loader gives them."""
+
+    def __init__(self, rows: list[int], world_size: int) -> None:
+        self.rows, self.world_size = rows, world_size
+
+    def steps(self, first: int, end: int) -> list[Batch]:
+        return [part_of(self.rows) for _ in range(first, end)]
+
+
+def validated(stepper: Stepper, rows: list[int], *, world_size: int = 1) -> float:
+    """The validation loss, after which the stepper goes on as if nothing had been."""
+    model = getattr(stepper.model, "module", stepper.model)
+    validation = Validation(
+        loader=Held(rows, world_size),  # type: ignore[arg-type]
+        num_batches=1,
+        batch=lambda batch: batch,  # type: ignore[arg-type, return-value]
+        device=CPU,
+    )
+    return validation.metrics(stepper, model)["validation_loss"]
 
 
 def kept(stepper: Stepper) -> dict[str, Tensor]:
@@ -98,8 +128,9 @@ def run_rank(rank: int, folder: str) -> None:
         dist.barrier()
         resumed = stepper_of(config, world_size=2)
         restore(state, resumed)
+        losses = torch.tensor([validated(resumed, rows, world_size=2)])
         trained(resumed, rows, range(2, 3))
-        found[name] = kept(resumed)
+        found[name] = kept(resumed) | {"validation loss": losses}
     if rank == 0:
         torch.save(found, Path(folder) / "found.pt")
     dist.destroy_process_group()
