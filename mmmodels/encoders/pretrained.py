@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from open_clip.model import resize_pos_embed
@@ -16,7 +16,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mmmodels.alignment.model import TriModal
 from mmmodels.encoders.clip import find_files
 from mmmodels.encoders.fetching import DEFAULT_CACHE, fetched, fetched_folder
 from mmmodels.errors import CheckpointError
@@ -33,7 +32,27 @@ _POSITIONS = "transformer.positional_embedding"
 _NAMED = 5
 
 
-def load_pretrained(model: TriModal, *, cache: str = DEFAULT_CACHE) -> None:
+class Towers(Protocol):
+    """A model with a tower of each modality: an aligner, or one that is pretrained in another way."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the towers."""
+        ...
+
+    def tower(self, modality: str, /) -> nn.Module:
+        """Of a modality."""
+        ...
+
+
+def start_towers(model: Towers, bundle: str | Path) -> None:
+    """Fill every tower from a bundle of ours of any task; CheckpointError where it lacks one or has another."""
+    weights = read_weights(Path(bundle) / _NAMES[0])
+    for modality in model.config.modalities:
+        _load(model.tower(modality), _of_tower(modality, weights), where=f"{bundle} ({modality})")
+
+
+def load_pretrained(model: Towers, *, cache: str = DEFAULT_CACHE) -> None:
     """Fill the towers whose configuration names weights; CheckpointError says which of them do not fit, and how."""
     for modality in model.config.modalities:
         load_tower(model.tower(modality), modality, model.config, cache=cache)
@@ -119,7 +138,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _of_tower(modality: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those of one tower, under the names that ours has; all of them where the file is of one network alone."""
-    own = _under(f"{modality}.", weights, "")
+    own = _under(f"{modality}.", weights, "") or _under(f"aligner.{modality}.", weights, "")
     if any(name.startswith(("visual.", "transformer.token_embedding", "network.")) for name in own):
         return own  # a bundle of ours
     if modality == "text":

@@ -22,4 +22,5 @@ class Suite:
 SUITES: dict[str, Suite] = {
     "retrieval": Suite(module="mmmodels.evaluation.aligning"),
     "classification": Suite(module="mmmodels.evaluation.classifying"),
+    "reconstruction": Suite(module="mmmodels.evaluation.reconstructing"),
 }

@@ -5,6 +5,7 @@ from mmmodels.recipes.keys import code_version, run_key_of
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
 from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
+from mmmodels.recipes.reconstruction import ReconstructionConfig
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.values import recipe_from
 
@@ -18,6 +19,7 @@ __all__ = [
     "LoadingConfig",
     "ModelConfig",
     "Recipe",
+    "ReconstructionConfig",
     "TextConfig",
     "TowerConfig",
     "TrainingConfig",

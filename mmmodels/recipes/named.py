@@ -33,6 +33,19 @@ def classify_tiny() -> Recipe:
     return Recipe(name="classify_tiny", task="classify", training=training, mixture={"labelled": 1})
 
 
+def reconstruct_tiny() -> Recipe:
+    """Towers that learn from what is hidden of pictures, texts and sounds; `tiny` may start from them."""
+    training = TrainingConfig(
+        num_steps=300,
+        batch_size=128,
+        learning_rate=1.5e-3,
+        weight_decay=0.05,
+        checkpoint_every_steps=100,
+        num_workers=0,
+    )
+    return Recipe(name="reconstruct_tiny", task="reconstruct", training=training, mixture={"sample": 1})
+
+
 def vit_b_32() -> Recipe:
     """CLIP with a ViT-B/32 over 128 million pairs: DataComp's scale `medium` (Gadre et al. 2023, scale_configs.py).
 
@@ -135,7 +148,7 @@ def trimodal_b_32() -> Recipe:
     return replace(base, name="trimodal_b_32", model=model, mixture=mixture)
 
 
-_NAMED = (tiny, classify_tiny, vit_s_16, vit_b_32, vit_b_16, clap_htsat, trimodal_b_32)
+_NAMED = (tiny, classify_tiny, reconstruct_tiny, vit_s_16, vit_b_32, vit_b_16, clap_htsat, trimodal_b_32)
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in _NAMED}
 
 

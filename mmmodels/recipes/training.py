@@ -7,6 +7,7 @@ from typing import Literal
 from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
+from mmmodels.recipes.reconstruction import ReconstructionConfig
 
 TaskWord = Literal[
     "align", "classify", "caption", "transcribe", "sentiment", "detect", "subtitle", "reconstruct"
@@ -72,5 +73,7 @@ class Recipe:
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     """Of the tasks that answer in text."""
+    reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
+    """Of the task `reconstruct`."""
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""

@@ -30,6 +30,7 @@ class TaskKind:
 KINDS: dict[str, TaskKind] = {
     "align": TaskKind(module="mmmodels.tasks.alignment", suite="retrieval"),
     "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="required"),
+    "reconstruct": TaskKind(module="mmmodels.tasks.reconstruction", suite="reconstruction", parent="optional"),
 }
 
 

@@ -23,25 +23,27 @@ class AudioTower(nn.Module):
         self.log_mel = LogMel(config)
         network: Any = _built(config, output_dim)
         self.output_dim: int = network.output_dim
-        self.network = network.to(memory_format=torch.channels_last) if isinstance(network, TimmNetwork) else network
+        is_map = isinstance(network, TimmNetwork)
+        self.network = cast("Any", network).to(memory_format=torch.channels_last) if is_map else network
 
     def forward(self, clips_BN: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
-        return cast("Tensor", self.network(self._spectrograms(clips_BN, keys_B, strength)))
+        return cast("Tensor", self.network(self.prepared(clips_BN, keys_B, strength)))
 
     def tokens(
         self, clips_BN: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Pooled (B, D), tokens (B, T, D) in the same space, and which of them count (B, T): all."""
         network: Any = self.network
-        pooled_BD, tokens_BTD = network.tokens(self._spectrograms(clips_BN, keys_B, strength))
+        pooled_BD, tokens_BTD = network.tokens(self.prepared(clips_BN, keys_B, strength))
         return pooled_BD, tokens_BTD, torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
 
     def maps(self, clips_BN: Tensor, *, stage: int, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
         """(B, K, M, T) of a stage of a timm network: places in frequency and time."""
         network: Any = self.network
-        return cast("Tensor", network.maps(self._spectrograms(clips_BN, keys_B, strength), stage=stage))
+        return cast("Tensor", network.maps(self.prepared(clips_BN, keys_B, strength), stage=stage))
 
-    def _spectrograms(self, clips_BN: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
+    def prepared(self, clips_BN: Tensor, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        """What the network is given: (B, 1, M, T), of HTSAT (B, 1, T, M), augmented where there are keys."""
         mel_BMT = self.log_mel(clips_BN)
         if keys_B is not None and strength > 0:
             mel_BMT = augmented(mel_BMT, keys_B, config=self.config, strength=strength)

@@ -35,7 +35,7 @@ class ImageTower(nn.Module):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     def forward(self, images_BCHW: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
-        inputs_BCHW = self._inputs(images_BCHW, keys_B, strength)
+        inputs_BCHW = self.prepared(images_BCHW, keys_B, strength)
         if keys_B is not None and self.config.patch_dropout > 0:
             return self._transformed(inputs_BCHW, keys_B)[0]
         return cast("Tensor", self.visual(inputs_BCHW))
@@ -44,7 +44,7 @@ class ImageTower(nn.Module):
         self, images_BCHW: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Pooled (B, D), tokens (B, T, D) in the same space, and which of them count (B, T): all."""
-        inputs_BCHW = self._inputs(images_BCHW, keys_B, strength)
+        inputs_BCHW = self.prepared(images_BCHW, keys_B, strength)
         if isinstance(self.visual, TimmNetwork):
             pooled_BD, tokens_BTD = self.visual.tokens(inputs_BCHW)
         else:
@@ -54,9 +54,10 @@ class ImageTower(nn.Module):
     def maps(self, images_BCHW: Tensor, *, stage: int, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
         """(B, K, H, W) of a stage of a timm network."""
         network: Any = self.visual
-        return cast("Tensor", network.maps(self._inputs(images_BCHW, keys_B, strength), stage=stage))
+        return cast("Tensor", network.maps(self.prepared(images_BCHW, keys_B, strength), stage=stage))
 
-    def _inputs(self, images_BCHW: Tensor, keys_B: Tensor | None, strength: float) -> Tensor:
+    def prepared(self, images_BCHW: Tensor, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
+        """What the network is given: (B, C, H, W), normalised, augmented where there are keys."""
         images_BCHW = images_BCHW.float().div_(255)
         if self.config.in_chans == 1:
             images_BCHW = grey(images_BCHW)

@@ -62,7 +62,7 @@ class TextTower(nn.Module):
 
         Tokens of `hidden_BL` are replaced by `mask_W`; `sees_all` lets a causal Transformer look both ways.
         """
-        embedded_BLW = self._embedding()(ids_BL)
+        embedded_BLW = self.embedding(ids_BL)
         if hidden_BL is not None:
             assert mask_W is not None
             embedded_BLW = torch.where(hidden_BL[:, :, None], mask_W.to(embedded_BLW.dtype), embedded_BLW)
@@ -73,7 +73,9 @@ class TextTower(nn.Module):
         looks_back = self.config.attention == "causal" and not sees_all
         return self._transformed(embedded_BLW, None if looks_back else there_BL), there_BL
 
-    def _embedding(self) -> nn.Embedding:
+    @property
+    def embedding(self) -> nn.Embedding:
+        """Of the tokens."""
         parts: Any = self.transformer if self.config.architecture == "transformer" else self.network
         return cast("nn.Embedding", parts.token_embedding)
 

@@ -48,7 +48,7 @@ def key_of(recipe: Recipe, *, view_digest: str, parent: str = "") -> str:
 def _pretrained(recipe: Recipe) -> dict[str, str]:
     """Modality -> sha256 of the weights that its tower starts from."""
     named = {name: recipe.model.tower(name).pretrained for name in recipe.model.modalities}
-    if recipe.task != "align" or not any(named.values()):
+    if recipe.task not in ("align", "reconstruct") or not any(named.values()):
         return {}
     from mmmodels.encoders.pretrained import find_weights  # imports torch
 
