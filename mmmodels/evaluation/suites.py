@@ -23,4 +23,5 @@ SUITES: dict[str, Suite] = {
     "retrieval": Suite(module="mmmodels.evaluation.aligning"),
     "classification": Suite(module="mmmodels.evaluation.classifying"),
     "reconstruction": Suite(module="mmmodels.evaluation.reconstructing"),
+    "detection": Suite(module="mmmodels.evaluation.detecting"),
 }

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mmmodels.errors import RecipeError
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig
+from mmmodels.recipes.named_detection import detect_tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.values import nearest, overridden
 
@@ -148,7 +149,7 @@ def trimodal_b_32() -> Recipe:
     return replace(base, name="trimodal_b_32", model=model, mixture=mixture)
 
 
-_NAMED = (tiny, classify_tiny, reconstruct_tiny, vit_s_16, vit_b_32, vit_b_16, clap_htsat, trimodal_b_32)
+_NAMED = (tiny, classify_tiny, reconstruct_tiny, vit_s_16, vit_b_32, vit_b_16, clap_htsat, trimodal_b_32, detect_tiny)
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in _NAMED}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mmmodels.recipes.detection import DetectionConfig
 from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
@@ -71,6 +72,8 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    """Of the task that finds things in pictures."""
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     """Of the tasks that answer in text."""
     reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)

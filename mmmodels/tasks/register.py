@@ -31,6 +31,11 @@ KINDS: dict[str, TaskKind] = {
     "align": TaskKind(module="mmmodels.tasks.alignment", suite="retrieval"),
     "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="required"),
     "reconstruct": TaskKind(module="mmmodels.tasks.reconstruction", suite="reconstruction", parent="optional"),
+    "detect": TaskKind(
+        module="mmmodels.tasks.detection",
+        suite="detection",
+        columns=("original_data", "original_width", "original_height"),
+    ),
 }
 
 
