@@ -9,6 +9,7 @@ from pipelines.sources.files import check_location, list_files
 from pipelines.sources.listing import walk
 from pipelines.sources.stems import AUDIO_SUFFIXES, IMAGE_SUFFIXES
 from pipelines.sources.tables.formats import SUFFIXES
+from pipelines.sources.videos.bounds import SUFFIXES as VIDEO_SUFFIXES
 from pipelines.storage import is_local, local_path
 
 _TAR = (".tar",)
@@ -30,7 +31,7 @@ def reader_of(location: str) -> str:
     names = [entry.path.lower() for entry in islice(walk(folder), _NUM_LOOKED_AT)] if folder.is_dir() else []
     if any(name.endswith(_TAR) for name in names):
         return "webdataset"
-    has_media = any(name.endswith(IMAGE_SUFFIXES + AUDIO_SUFFIXES) for name in names)
+    has_media = any(name.endswith(IMAGE_SUFFIXES + AUDIO_SUFFIXES + VIDEO_SUFFIXES) for name in names)
     return "table" if not has_media and any(name.endswith(SUFFIXES) for name in names) else "folder"
 
 

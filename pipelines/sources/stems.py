@@ -7,6 +7,8 @@ from pipelines.errors import SampleError
 from pipelines.samples import Record, Reference
 from pipelines.sources.languages import UNDETERMINED, split_language, tag_of
 from pipelines.sources.notes import Notes, parse_notes
+from pipelines.sources.videos.bounds import SUFFIXES as VIDEO_SUFFIXES
+from pipelines.sources.videos.cues import SUFFIXES as CUE_SUFFIXES
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
@@ -15,6 +17,7 @@ MAX_FILE_BYTES = 256 << 20
 
 _IMAGES = frozenset(IMAGE_SUFFIXES)
 _CLIPS = frozenset(AUDIO_SUFFIXES)
+_OF_A_LANGUAGE = frozenset({".txt", *AUDIO_SUFFIXES, *CUE_SUFFIXES})
 
 Read = Callable[[str, int], bytes]
 
@@ -36,6 +39,9 @@ class Stem:
     texts: dict[str, str] = field(default_factory=dict)
     """Language -> file name; "" is the plain `a.txt`."""
     json: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    cues: dict[str, str] = field(default_factory=dict)
+    """Language -> file of timed text; "" is the plain `a.srt`."""
 
     def media(self) -> list[str]:
         """The file that names each record of a stem: its clips, then images that no clip goes with."""
@@ -68,15 +74,22 @@ def group_by_stem(names: Iterable[str], languages: Collection[str] = ()) -> Mapp
             continue
         if suffix in _IMAGES:
             stems.setdefault(base, Stem()).images.append(name)
+        elif suffix in VIDEO_SUFFIXES:
+            stems.setdefault(base, Stem()).videos.append(name)
         elif suffix == ".json":
             stems.setdefault(base, Stem()).json.append(name)
-        elif suffix == ".txt":
+        elif suffix in _OF_A_LANGUAGE:
             stem, language = split_language(base, languages)
-            stems.setdefault(stem, Stem()).texts.setdefault(language, name)
-        elif suffix in _CLIPS:
-            stem, language = split_language(base, languages)
-            stems.setdefault(stem, Stem()).clips.append(Clip(name=name, language=language))
+            _take(stems.setdefault(stem, Stem()), name, suffix, language)
     return stems
+
+
+def _take(stem: Stem, name: str, suffix: str, language: str) -> None:
+    """A file whose name may end in a language."""
+    if suffix in _CLIPS:
+        stem.clips.append(Clip(name=name, language=language))
+    else:
+        (stem.texts if suffix == ".txt" else stem.cues).setdefault(language, name)
 
 
 def record_of(
