@@ -1,18 +1,16 @@
 """A user's own folder: media with sidecars by stem (`a.jpg a.txt a.fr.txt a.json a.fr.ogg`), nested at will."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from stat import S_ISREG
-from typing import IO
 
 from pipelines.errors import SampleError, SourceError
 from pipelines.samples import Record, Reference, digest_of
 from pipelines.sources.coco import check_coco, coco_boxes, with_boxes
 from pipelines.sources.listing import entry_of, folders, printable, stems_in, walk
+from pipelines.sources.regular_files import bytes_of, opened
 from pipelines.sources.source import read_each
 from pipelines.sources.stems import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Stem, StemRules, group_by_stem, record_of
 from pipelines.sources.videos.bounds import MAX_BYTES as MAX_VIDEO_BYTES
@@ -114,7 +112,7 @@ class FolderSource:
         if stem is None or names[0] not in stem.media():
             raise SampleError(f"{reference.name}: is no record of this folder.")
         record = record_of(
-            reference, stem, names[0], rules=self.rules, read=partial(_bytes, folder), tags=_top_folder(prefix)
+            reference, stem, names[0], rules=self.rules, read=partial(bytes_of, folder), tags=_top_folder(prefix)
         )
         path, version = self.coco
         if not path or record.image is None:
@@ -167,8 +165,8 @@ class FolderSource:
             video=video,
             stem=stem,
             rules=self.rules,
-            open_file=partial(_opened, folder, limit=MAX_VIDEO_BYTES),
-            read_bytes=partial(_bytes, folder),
+            open_file=partial(opened, folder, limit=MAX_VIDEO_BYTES),
+            read_bytes=partial(bytes_of, folder),
         )
 
     def _folder(self, prefix: str, reference: Reference) -> Path:
@@ -180,31 +178,3 @@ class FolderSource:
 
 def _top_folder(prefix: str) -> tuple[str, ...]:
     return tuple(printable(part) for part in PurePosixPath(prefix).parts[:1])
-
-
-def _bytes(folder: Path, name: str, limit: int) -> bytes:
-    """Of a regular file in this folder."""
-    try:
-        with _opened(folder, name, limit=limit) as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise SampleError(f"{printable(name)}: cannot be read ({error.strerror}).") from error
-    if len(data) > limit:  # it has grown
-        raise SampleError(f"{printable(name)}: larger than {limit} bytes.", status="refused")
-    return data
-
-
-def _opened(folder: Path, name: str, *, limit: int) -> IO[bytes]:
-    """A regular file in this folder; a link that came later is not followed."""
-    if "/" in name:
-        raise SampleError(f"{printable(name)}: leads outside of its folder.", status="refused")
-    try:
-        file = os.fdopen(os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    except OSError as error:
-        raise SampleError(f"{printable(name)}: cannot be read ({error.strerror}).") from error
-    status = os.fstat(file.fileno())
-    if not S_ISREG(status.st_mode) or status.st_size > limit:
-        file.close()
-        wrong = f"larger than {limit} bytes" if S_ISREG(status.st_mode) else "is no file any more"
-        raise SampleError(f"{printable(name)}: {wrong}.", status="refused")
-    return file
