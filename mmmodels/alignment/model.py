@@ -101,7 +101,10 @@ class TriModal(nn.Module):
         keys_B = sample_keys(seed, batch.positions()) if seed is not None and self.training else None
         present = [name for name in self.config.modalities if name in batch.media]
         if self.config.late_weight > 0:
-            return {name: self._with_tokens(name, batch.media[name], keys_B, strength) for name in present}
+            return {
+                name: self.embed_with_tokens(name, batch.media[name], keys_B=keys_B, strength=strength)
+                for name in present
+            }
         return {
             name: Embedded(vectors_BD=self.embed(name, batch.media[name], keys_B=keys_B, strength=strength))
             for name in present
@@ -165,7 +168,10 @@ class TriModal(nn.Module):
         scale = self.log_scales[f"{pair}_late"].exp().squeeze()
         return self.config.late_weight * late_loss(left.side(), right.side(), scale=scale, groups_B=groups_B)
 
-    def _with_tokens(self, name: str, inputs: Tensor, keys_B: Tensor | None, strength: float) -> Embedded:
+    def embed_with_tokens(
+        self, name: str, inputs: Tensor, *, keys_B: Tensor | None = None, strength: float = 0.0
+    ) -> Embedded:
+        """Unit vectors (B, D), and those of the tower's tokens."""
         tower: Any = self.tower(name)
         with self._learning(name):
             chance = {} if name == "text" else {"keys_B": keys_B, "strength": strength}

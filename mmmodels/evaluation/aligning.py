@@ -23,6 +23,8 @@ PROTOCOL = {
     "held_out_voice": "all samples whose voice is not heard in training, one index; only directions with audio",
     "intervals": "95 % bootstrap over concepts, 1000 resamples",
 }
+PRIMARY = "held_out_concept/*/r_at_10"
+"""Metrics whose answers are compared between groups."""
 MODALITIES = ("image", "text", "audio")
 DIRECTIONS = tuple(permutations(MODALITIES, 2))
 

@@ -1,119 +1,145 @@
-"""The classifier's evaluation on concepts that training never saw, with each modality alone and all together."""
+"""The classifier's evaluation on concepts that training never saw, with every subset of its modalities."""
 
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from mmmodels.evaluation.intervals import mean_interval
+from mmmodels.evaluation.classified import confusion_matrix, label_metrics, per_class
+from mmmodels.evaluation.confusion_picture import confusion_png
 from mmmodels.preparing import Prepared
-from mmmodels.tasks.classification import FUSED, Classifier, fused_inputs, load_classifier, present_in
+from mmmodels.tasks.classifier import Classifier, load_classifier
+from mmmodels.tasks.composing import Composer
+from mmmodels.tasks.fusion_model import marked, present_in
+from mmmodels.tasks.labelling import AGREEMENT, labels_of
 from pipelines.curation.splits import Split
 
 BATCH = 256
-SUBSETS = ((FUSED), ("image",), ("text",), ("audio",))
-
-
+PRIMARY = "all/accuracy"
+"""The metric whose answers are compared between groups."""
 PROTOCOL = {
-    "version": 2,
-    "questions": "samples of held-out concepts whose label training has seen",
+    "version": 3,
+    "questions": "samples of held-out concepts whose label training has seen; agreement: each sample with every label",
+    "subsets": "every subset of the modalities; of a subset only samples that have one of it",
     "intervals": "95 % bootstrap over concepts, 1000 resamples",
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Questions:
+    """What is asked of a classifier; every row of the arrays is one question."""
+
+    entries: dict[str, NDArray[np.int64]]
+    """Modality -> (n, 2): row and text number that it is taken from."""
+    truth: NDArray[np.int64]
+    uids: list[str]
+    rows: NDArray[np.int64]
+    """(n,): the sample that it is about."""
+    num_unknown_labels: int
+
+
 def measure(bundle_uri: str, data: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The suite `classification`: see `evaluate_labels`."""
-    details, queries = evaluate_labels(load_classifier(bundle_uri), data)
-    return {"metrics": {}} | details, queries
+    return evaluate_labels(load_classifier(bundle_uri), data)
 
 
 def evaluate_labels(classifier: Classifier, data: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Accuracy and macro-F1 with intervals per subset of modalities, a report per class, the confusion matrix."""
-    known = {label: number for number, label in enumerate(classifier.labels)}
-    labels = data.column("label")
-    usable = np.array([label in known for label in labels], dtype=bool)
-    rows = np.flatnonzero(data.in_split(Split.HELD_OUT_CONCEPT) & usable)
-    if not len(rows):
-        return {}, []
-    truth = np.array([known[labels[row]] for row in rows])
+    asked = questions_of(classifier, data)
+    if not len(asked.truth):
+        return {"metrics": {}}, []
+    num_labels, clusters = len(classifier.labels), data.groups[asked.rows]
     metrics: dict[str, Any] = {}
-    confusion = np.zeros((len(known), len(known)), dtype=np.int64)
-    hits = np.zeros(0)
-    for subset in SUBSETS:
-        guess, answerable = _predict(classifier, data, rows, subset)
-        if not answerable.any():
+    queries: list[dict[str, Any]] = []
+    counts_LL = np.zeros((num_labels, num_labels), dtype=np.int64)
+    groups = data.column("group")
+    for subset, (guess, there) in answers(classifier, data, asked, subsets_of(classifier)).items():
+        if not there.any():
             continue
-        name = "all" if subset == FUSED else subset[0]
-        subset_rows, subset_truth, subset_guess = rows[answerable], truth[answerable], guess[answerable]
-        correct = (subset_guess == subset_truth).astype(np.float64)
-        metrics |= _metrics(name, correct, subset_truth, subset_guess, data.groups[subset_rows])
-        if subset == FUSED:
-            hits = correct
-            np.add.at(confusion, (subset_truth, subset_guess), 1)
+        name = "all" if subset == classifier.model.modalities else "+".join(subset)
+        truth = asked.truth[there]
+        found = label_metrics(truth, guess[there], clusters=clusters[there], num_labels=num_labels)
+        metrics |= {f"{name}/{metric}": values for metric, values in found.items()}
+        if name == "all":
+            counts_LL = confusion_matrix(truth, guess[there], num_labels=num_labels)
+            queries = [
+                {"metric": "all/accuracy", "uid": asked.uids[place], "group": groups[row], "hit": float(hit)}
+                for place, row, hit in zip(
+                    np.flatnonzero(there).tolist(), asked.rows[there].tolist(), guess[there] == truth, strict=True
+                )
+            ]
+    accuracy = metrics["all/accuracy"]
+    title = f"{accuracy['n']} samples of held-out concepts, accuracy {accuracy['value']:.3f}"
     details = {
         "metrics": metrics,
-        "per_class": _per_class(confusion, classifier.labels),
-        "confusion": confusion.tolist(),
+        "per_class": per_class(counts_LL, classifier.labels),
+        "confusion": counts_LL.tolist(),
         "labels": classifier.labels,
-        "num_unknown_labels": int((data.in_split(Split.HELD_OUT_CONCEPT) & ~usable).sum()),
+        "num_unknown_labels": asked.num_unknown_labels,
+        "pictures": {"confusion": confusion_png(counts_LL, classifier.labels, title=title)},
     }
-    uids, groups = data.column("uid"), data.column("group")
-    queries = [
-        {"metric": "all/accuracy", "uid": uids[row], "group": groups[row], "hit": hit}
-        for row, hit in zip(rows, hits, strict=True)
-    ]
     return details, queries
 
 
-def _predict(
-    classifier: Classifier, data: Prepared, rows: NDArray[np.int64], subset: tuple[str, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    guesses, answerable = [], []
-    for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
-        inputs = fused_inputs(data, np.stack([part, data.captions[part]], axis=1))
-        present = present_in(inputs, modalities=subset)
+def subsets_of(classifier: Classifier) -> list[tuple[str, ...]]:
+    """Every subset of the model's modalities, the largest first."""
+    names = classifier.model.modalities
+    return [subset for size in range(len(names), 0, -1) for subset in combinations(names, size)]
+
+
+def questions_of(classifier: Classifier, data: Prepared) -> Questions:
+    """Held-out samples with a label that training has seen; composed ones, each with every label."""
+    held_out, modalities = data.in_split(Split.HELD_OUT_CONCEPT), classifier.model.modalities
+    if classifier.recipe.fusion.labels == AGREEMENT:
+        return _composed_questions(Composer(data, held_out, modalities=modalities), classifier.labels)
+    numbers = {label: number for number, label in enumerate(classifier.labels)}
+    labels = labels_of(data, classifier.recipe.fusion.labels)
+    looks = np.logical_or.reduce([data.has(name) for name in modalities])
+    usable = held_out & looks & np.isin(labels.astype(str), classifier.labels)
+    rows = np.flatnonzero(usable)
+    uids = data.column("uid")
+    return Questions(
+        entries=dict.fromkeys(modalities, np.stack([rows, data.captions[rows]], axis=1)),
+        truth=np.array([numbers[label] for label in labels[rows]], dtype=np.int64),
+        uids=[uids[row] for row in rows],
+        rows=rows,
+        num_unknown_labels=int((held_out & (labels != "") & ~usable).sum()),
+    )
+
+
+def _composed_questions(composer: Composer, labels: list[str]) -> Questions:
+    usable = np.flatnonzero(composer.usable)
+    rows, truth = np.repeat(usable, len(labels)), np.tile(np.arange(len(labels)), len(usable))
+    composed = composer.labelled(rows, truth, truth)
+    uids = composer.data.column("uid")
+    names = [f"{uids[row]} {labels[label]}" for row, label in zip(rows.tolist(), truth.tolist(), strict=True)]
+    return Questions(entries=composed.entries, truth=truth, uids=names, rows=rows, num_unknown_labels=0)
+
+
+def answers(
+    classifier: Classifier, data: Prepared, asked: Questions, subsets: list[tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """Of every subset: guesses (n,), and (n,) whether the sample has one of its modalities."""
+    guesses: dict[tuple[str, ...], list[Tensor]] = {subset: [] for subset in subsets}
+    theres: dict[tuple[str, ...], list[Tensor]] = {subset: [] for subset in subsets}
+    for start in range(0, len(asked.truth), BATCH):
+        inputs = question_inputs(data, asked, slice(start, start + BATCH))
         with torch.inference_mode():
-            logits = classifier.model.logits(inputs, present)
-        guesses.append(logits.argmax(dim=1).numpy())
-        answerable.append(torch.stack(list(present.values())).any(dim=0).numpy())
-    return np.concatenate(guesses), np.concatenate(answerable)
+            seen = classifier.model.seen(inputs)
+            for subset in subsets:
+                present = present_in(inputs, modalities=subset)
+                guesses[subset].append(classifier.model.fuse(seen, present).argmax(dim=1))
+                theres[subset].append(torch.stack(list(present.values())).any(dim=0))
+    return {subset: (torch.cat(guesses[subset]).numpy(), torch.cat(theres[subset]).numpy()) for subset in subsets}
 
 
-def _metrics(
-    name: str,
-    correct: NDArray[np.float64],
-    truth: NDArray[np.int64],
-    guess: NDArray[np.int64],
-    clusters: NDArray[np.int64],
-) -> dict[str, Any]:
-    low, high = mean_interval(correct, clusters=clusters)
-    counts = np.bincount(truth)
-    majority = float(counts.max() / counts.sum())
-    size = {"n": len(correct), "num_candidates": int((counts > 0).sum())}
-    accuracy = {"value": float(correct.mean()), "low": low, "high": high, "chance": majority} | size
-    present = np.flatnonzero(counts)
-    scores = [_f1(truth == label, guess == label) for label in present]
-    macro = float(np.mean(scores))
-    return {
-        f"{name}/accuracy": accuracy,
-        f"{name}/macro_f1": {"value": macro, "low": macro, "high": macro, "chance": 1 / len(present)} | size,
-    }
-
-
-def _f1(truth: NDArray[np.bool_], guess: NDArray[np.bool_]) -> float:
-    both = int((truth & guess).sum())
-    return 2 * both / max(1, int(truth.sum() + guess.sum()))
-
-
-def _per_class(confusion: NDArray[np.int64], labels: list[str]) -> list[dict[str, Any]]:
-    rows = []
-    for number, label in enumerate(labels):
-        right, support, guessed = confusion[number, number], confusion[number].sum(), confusion[:, number].sum()
-        precision, recall = right / max(1, guessed), right / max(1, support)
-        f1 = 2 * right / max(1, guessed + support)
-        rows.append({"label": label, "precision": precision, "recall": recall, "f1": f1, "support": int(support)})
-    return [
-        {key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()} for row in rows
-    ]
+def question_inputs(data: Prepared, asked: Questions, part: slice) -> dict[str, Tensor]:
+    """Tensors of the modalities and `has_<modality>` (B,)."""
+    media, there = {}, {}
+    for name, entries in asked.entries.items():
+        media[name], there[name] = data.inputs_or_blanks(name, entries[part])
+    return marked(media, there)

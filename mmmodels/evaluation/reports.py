@@ -1,7 +1,7 @@
 """Evaluation reports as files beside the checkpoint: made once per (model, view), read ever after without torch."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,22 +13,29 @@ from pipelines.curation.views import View, open_view
 from pipelines.layout import Layout
 from pipelines.samples import digest_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+GROUPS = ("language",)
+"""Columns whose groups are compared unless others are named."""
 
 
-def evaluate(bundle_uri: str, *, layout: Layout, view: str, view_digest: str) -> dict[str, Any]:
-    """The suite of the bundle's task on what the view holds out; the report with its `uri`."""
+def evaluate(
+    bundle_uri: str, *, layout: Layout, view: str, view_digest: str, groups: Sequence[str] = GROUPS
+) -> dict[str, Any]:
+    """The suite of the bundle's task on what the view holds out; the report with its `uri`.
+
+    `groups` are columns of the view over which it says who is served worse, as `bias/COLUMN/...`.
+    """
     provenance = storage.read_json(f"{bundle_uri}/provenance.json")
     suite = KINDS[_task_of(bundle_uri)].suite
     model_digest = str(provenance["model_digest"])
     stored = open_view(layout, view, view_digest)
-    name = digest_of([suite, SCHEMA_VERSION, model_digest, stored.effective_digest])[:32]
+    name = digest_of([suite, SCHEMA_VERSION, model_digest, stored.effective_digest, sorted(groups)])[:32]
     folder = layout.report(f"{suite}/{name}")
     uri = f"{folder}/report.json"
     if storage.exists(uri):
         return storage.read_json(uri)
     start = time.perf_counter()
-    details, queries = _measure(bundle_uri, suite, stored)
+    details, queries = _measure(bundle_uri, suite, stored, sorted(groups))
     details["pictures"] = _pictures(folder, details.get("pictures", {}))
     storage.write_table(f"{folder}/queries.parquet", _queries_table(queries))
     report = {
@@ -65,16 +72,30 @@ def _task_of(bundle_uri: str) -> str:
     return str(config["recipe"]["task"])
 
 
-def _measure(bundle_uri: str, suite: str, view: View) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _measure(
+    bundle_uri: str, suite: str, view: View, groups: Sequence[str]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Heavy imports stand here: a report that exists needs none of them."""
     from mmmodels.alignment.bundle import read_bundle
+    from mmmodels.evaluation.biases import biases, protocol_of
     from mmmodels.preparing import prepare
 
     bundle, module = read_bundle(bundle_uri), SUITES[suite].load()
     columns = KINDS[bundle.recipe.task].columns
     data = prepare(view, config=bundle.recipe.model, tokenizer=bundle.tokenizer, columns=columns)
     details, queries = module.measure(bundle_uri, data)
-    protocol = {"suite": suite, **module.PROTOCOL}
+    primary = getattr(module, "PRIMARY", queries[0]["metric"] if queries else "")
+    found, by_group = biases(
+        details,
+        queries,
+        view=view,
+        data=data,
+        columns=groups,
+        primary=primary,
+        aligner=bundle_uri if bundle.recipe.task == "align" else None,
+    )
+    details = dict(details) | {"metrics": details["metrics"] | found, "groups": by_group}
+    protocol = {"suite": suite, **module.PROTOCOL, "bias": protocol_of(groups, primary)}
     return {"protocol": protocol, "protocol_digest": digest_of(protocol)} | details, queries
 
 

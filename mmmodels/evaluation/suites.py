@@ -24,4 +24,5 @@ SUITES: dict[str, Suite] = {
     "classification": Suite(module="mmmodels.evaluation.classifying"),
     "reconstruction": Suite(module="mmmodels.evaluation.reconstructing"),
     "detection": Suite(module="mmmodels.evaluation.detecting"),
+    "sentiment": Suite(module="mmmodels.evaluation.sentiments"),
 }

@@ -1,5 +1,6 @@
 """Named training runs as functions returning frozen configs; imports no torch, so that a run's key costs nothing."""
 
+from mmmodels.recipes.fusion import FusionConfig
 from mmmodels.recipes.generator import DecodingConfig, GeneratorConfig
 from mmmodels.recipes.keys import code_version, run_key_of
 from mmmodels.recipes.loading import LoadingConfig
@@ -14,6 +15,7 @@ __all__ = [
     "RECIPES",
     "AudioConfig",
     "DecodingConfig",
+    "FusionConfig",
     "GeneratorConfig",
     "ImageConfig",
     "LoadingConfig",

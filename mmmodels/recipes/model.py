@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
-from mmmodels.errors import RecipeError
-
 Modality = Literal["image", "text", "audio"]
 MODALITIES: tuple[Modality, ...] = ("image", "text", "audio")
 
@@ -143,13 +141,6 @@ class ModelConfig:
     image: ImageConfig = field(default_factory=ImageConfig)
     text: TextConfig = field(default_factory=TextConfig)
     audio: AudioConfig = field(default_factory=AudioConfig)
-
-    def __post_init__(self) -> None:
-        if not self.pairs:
-            raise RecipeError(
-                f"model.modalities={','.join(self.modalities)}, model.hub={self.hub}: no pair to train. Give two "
-                f"modalities or more, the hub among them."
-            )
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mmmodels.errors import RecipeError
+from mmmodels.recipes.fusion import FusionConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig
 from mmmodels.recipes.named_detection import detect_tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
@@ -45,6 +46,12 @@ def reconstruct_tiny() -> Recipe:
         num_workers=0,
     )
     return Recipe(name="reconstruct_tiny", task="reconstruct", training=training, mixture={"sample": 1})
+
+
+def sentiment_tiny() -> Recipe:
+    """Sentiment of emoji from drawing, name and voice, on top of an aligner or from nothing."""
+    base = classify_tiny()
+    return replace(base, name="sentiment_tiny", task="sentiment", fusion=FusionConfig(labels="emosent"))
 
 
 def vit_b_32() -> Recipe:
@@ -149,7 +156,18 @@ def trimodal_b_32() -> Recipe:
     return replace(base, name="trimodal_b_32", model=model, mixture=mixture)
 
 
-_NAMED = (tiny, classify_tiny, reconstruct_tiny, vit_s_16, vit_b_32, vit_b_16, clap_htsat, trimodal_b_32, detect_tiny)
+_NAMED = (
+    tiny,
+    classify_tiny,
+    sentiment_tiny,
+    reconstruct_tiny,
+    vit_s_16,
+    vit_b_32,
+    vit_b_16,
+    clap_htsat,
+    trimodal_b_32,
+    detect_tiny,
+)
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in _NAMED}
 
 

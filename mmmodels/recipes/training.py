@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mmmodels.errors import RecipeError
 from mmmodels.recipes.detection import DetectionConfig
+from mmmodels.recipes.fusion import FusionConfig
 from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
@@ -78,5 +80,16 @@ class Recipe:
     """Of the tasks that answer in text."""
     reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
     """Of the task `reconstruct`."""
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    """Of `classify` and `sentiment`."""
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""
+
+    def __post_init__(self) -> None:
+        if self.task == "align" and not self.model.pairs:
+            raise RecipeError(
+                f"model.modalities={','.join(self.model.modalities)}, model.hub={self.model.hub}: no pair to train. "
+                "Give two modalities or more, the hub among them."
+            )
+        if not self.model.modalities:
+            raise RecipeError("model.modalities=: there is nothing to look at. Name one or more of image, text, audio.")

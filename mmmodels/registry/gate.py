@@ -35,6 +35,14 @@ class Floor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ceiling:
+    """What each of the metrics that match may be at most, such as a gap between groups or a rate of flagged words."""
+
+    metrics: str
+    at_most: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Protected:
     """What may not get worse by more than the margin: the mean of the metrics that match, or each by itself."""
 
@@ -59,6 +67,8 @@ class GateConfig:
         Protected(metrics="held_out_concept/*/r_at_10", margin=0.10, each=True),
         Protected(metrics="held_out_language/*/r_at_1", margin=0.03, num_metrics=0),
     )
+    ceilings: tuple[Ceiling, ...] = ()
+    """Compared with the upper ends of the metrics' intervals: that it stays below is the challenger's to show."""
     resampling: Resampling = field(default_factory=Resampling)
 
 
@@ -128,6 +138,7 @@ def judge(challenger: Evidence, champion: Evidence | None, *, config: GateConfig
     )
     if not is_champion:
         rules += [*_origin(challenger), *(_floor(challenger.report, floor) for floor in config.floors)]
+        rules += [rule for ceiling in config.ceilings for rule in _ceiling(challenger.report, ceiling)]
     if champion is not None and not is_champion:
         rules += _against(challenger, champion, config)
     return Verdict(
@@ -165,6 +176,17 @@ def _floor(report: Mapping[str, Any], floor: Floor) -> Rule:
         raise GateError(f"report: the chance of {floor.metrics} is {chance}, expected above 0. Evaluate again.")
     value = low / chance
     return Rule(name=name, value=value, threshold=floor.at_least, passed=value >= floor.at_least)
+
+
+def _ceiling(report: Mapping[str, Any], ceiling: Ceiling) -> Iterator[Rule]:
+    """One rule a metric; a report that lacks them all does not pass: nobody has looked."""
+    found, threshold = _matching(report, ceiling.metrics), f"at most {ceiling.at_most:g}"
+    if not found:
+        yield Rule(name=f"ceiling {ceiling.metrics}", value="not in the report", threshold=threshold, passed=False)
+    for name in found:
+        high = _number(report["metrics"][name], "high")
+        value = f"{_number(report['metrics'][name], 'value'):.4g}, upper end {high:.4g}"
+        yield Rule(name=f"ceiling {name}", value=value, threshold=threshold, passed=high <= ceiling.at_most)
 
 
 def _against(challenger: Evidence, champion: Evidence, config: GateConfig) -> Iterator[Rule]:

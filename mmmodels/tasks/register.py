@@ -29,13 +29,14 @@ class TaskKind:
 
 KINDS: dict[str, TaskKind] = {
     "align": TaskKind(module="mmmodels.tasks.alignment", suite="retrieval"),
-    "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="required"),
     "reconstruct": TaskKind(module="mmmodels.tasks.reconstruction", suite="reconstruction", parent="optional"),
     "detect": TaskKind(
         module="mmmodels.tasks.detection",
         suite="detection",
         columns=("original_data", "original_width", "original_height"),
     ),
+    "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="optional"),
+    "sentiment": TaskKind(module="mmmodels.tasks.sentiment", suite="sentiment", parent="optional"),
 }
 
 

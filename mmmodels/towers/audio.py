@@ -17,6 +17,8 @@ from mmmodels.towers.spectrograms import LogMel, augmented
 class AudioTower(nn.Module):
     """int16 clips (B, N) to embeddings (B, D), not normalised; augments where it is given keys."""
 
+    has_tokens = True
+
     def __init__(self, config: AudioConfig, *, output_dim: int | None) -> None:
         super().__init__()
         self.config = config

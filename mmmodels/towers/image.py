@@ -28,6 +28,7 @@ class ImageTower(nn.Module):
         self.config = config
         visual: Any = _built(config, output_dim)
         self.output_dim: int = visual.output_dim
+        self.has_tokens = isinstance(visual, TimmNetwork | VisionTransformer)
         self.is_map = not isinstance(visual, VisionTransformer)
         """Convolutions are fastest on pictures whose channels lie together."""
         self.visual = visual.to(memory_format=torch.channels_last) if self.is_map else visual

@@ -18,6 +18,8 @@ from mmmodels.towers.recurrent import SequenceText
 class TextTower(nn.Module):
     """Texts as ids (B, L) to embeddings (B, D), not normalised; L may be less than the context length."""
 
+    has_tokens = True
+
     def __init__(self, config: TextConfig, *, output_dim: int | None) -> None:
         super().__init__()
         self.config = config

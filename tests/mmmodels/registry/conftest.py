@@ -56,7 +56,7 @@ def classifier_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     recipe, labels = find_recipe("classify_tiny", {"model.text.vocab_size": "300"}), ["animals", "food", "vehicles"]
     folder, tokenizer = tmp_path_factory.mktemp("run") / "bundle", train_tokenizer(["red circle"], vocab_size=300)
-    model = FusionClassifier(recipe.model, num_labels=3)
+    model = FusionClassifier(recipe, num_labels=3)
     save_bundle(folder, model, recipe=recipe, tokenizer=tokenizer, provenance=PROVENANCE, facts={"labels": labels})
     return folder
 

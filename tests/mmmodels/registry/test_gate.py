@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mmmodels.errors import GateError
-from mmmodels.registry.gate import Evidence, Floor, GateConfig, Protected, judge, read_evidence
+from mmmodels.registry.gate import Ceiling, Evidence, Floor, GateConfig, Protected, judge, read_evidence
 from pipelines.storage import write_json, write_table
 
 Make = Callable[..., Evidence]
@@ -140,3 +140,22 @@ def test_evidence_is_read_from_the_report_and_the_queries_beside_it(make_evidenc
     write_table(f"{tmp_path}/queries.parquet", evidence.queries)
     read = read_evidence(f"{tmp_path}/report.json", provenance=evidence.provenance, leaks=())
     assert judge(read, None) == judge(evidence, None)
+
+
+def test_a_ceiling_is_held_against_the_upper_end_and_the_refusal_names_the_figure(make_evidence: Make):
+    challenger = make_evidence()
+    gap = {"value": 0.1, "low": 0.05, "high": 0.15, "n": 100, "chance": 0.0}
+    metrics = dict(challenger.report["metrics"]) | {"bias/language/worst_group_gap": gap}
+    biased = changed(challenger, metrics=metrics)
+    for at_most, rules in ((0.15, []), (0.12, ["ceiling bias/language/worst_group_gap"])):
+        config = GateConfig(ceilings=(Ceiling(metrics="bias/*/worst_group_gap", at_most=at_most),))
+        assert failed(judge(biased, None, config=config)) == rules
+    verdict = judge(biased, None, config=config)
+    assert "ceiling bias/language/worst_group_gap: 0.1, upper end 0.15 (at most 0.12)" in str(verdict.failures[0])
+
+
+def test_a_ceiling_over_what_nobody_measured_is_not_passed(make_evidence: Make):
+    config = GateConfig(ceilings=(Ceiling(metrics="bias/voice/worst_group_gap", at_most=1.0),))
+    verdict = judge(make_evidence(), None, config=config)
+    assert failed(verdict) == ["ceiling bias/voice/worst_group_gap"]
+    assert verdict.failures[0].value == "not in the report"

@@ -1,11 +1,12 @@
 """The classifier: answers from any subset of the modalities, is judged only on concepts it never saw."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmmodels.errors import CheckpointError, RecipeError
+from mmmodels.errors import CheckpointError
 from mmmodels.evaluation.reports import evaluate
 from mmmodels.recipes import find_recipe
 from mmmodels.tasks.classification import load_classifier
@@ -75,7 +76,36 @@ def test_a_bundle_of_the_wrong_kind_is_refused(bundles):
         load_classifier(bundles[0])
 
 
-def test_a_classifier_without_an_aligner_is_refused(patterns_view, mlflow_uri):
+def test_every_subset_of_the_modalities_is_judged_with_intervals_and_the_report_has_its_picture(bundles, patterns_view):
+    place = {"layout": patterns_view.layout, "view": patterns_view.view, "view_digest": patterns_view.digest}
+    report = evaluate(bundles[1], **place)
+    subsets = {name.split("/")[0] for name in report["metrics"]} - {"bias"}
+    assert subsets == {"all", "image+text", "image+audio", "text+audio", "image", "text", "audio"}
+    assert all(value["low"] <= value["value"] <= value["high"] for value in report["metrics"].values())
+    assert any(value["low"] < value["high"] for name, value in report["metrics"].items() if name.endswith("macro_f1"))
+    assert Path(report["pictures"]["confusion"]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_classifier_of_one_modality_trains_without_an_aligner_and_ignores_the_rest(patterns_view, mlflow_uri):
     place = {"view": patterns_view.view, "view_digest": patterns_view.digest, "layout": patterns_view.layout}
-    with pytest.raises(RecipeError, match="needs an aligner"):
-        train(find_recipe("classify_tiny", SMALL), tracking_uri=mlflow_uri, **place)
+    settings = SMALL | {"model.modalities": "image", "fusion.kind": "attention"}
+    bundle = train(find_recipe("classify_tiny", settings), tracking_uri=mlflow_uri, **place).bundle_uri
+    classifier, sample = load_classifier(bundle), first_sample(patterns_view)
+    alone, more = (classifier.predict_proba([sample.image], [text], [None]) for text in (None, sample.text))
+    assert np.array_equal(alone, more)
+    with pytest.raises(SampleError, match="has no image"):
+        classifier.predict_proba([None], [sample.text], [None])
+    asked = {name for name in evaluate(bundle, **place)["metrics"] if not name.startswith("bias/")}
+    assert asked == {"all/accuracy", "all/macro_f1"}
+
+
+def test_what_does_not_belong_is_learnt_from_composed_samples(bundles, patterns_view, mlflow_uri):
+    place = {"view": patterns_view.view, "view_digest": patterns_view.digest, "layout": patterns_view.layout}
+    recipe = find_recipe("classify_tiny", SMALL | {"fusion.labels": "agreement"})
+    bundle = train(recipe, tracking_uri=mlflow_uri, parent_bundle=bundles[0], **place).bundle_uri
+    report = evaluate(bundle, **place)
+    assert report["labels"] == ["agree", "image differs", "text differs", "audio differs"]
+    supports = {row["support"] for row in report["per_class"]}
+    assert len(supports) == 1
+    assert report["metrics"]["all/accuracy"]["chance"] == 0.25
+    assert report["metrics"]["image/accuracy"]["value"] == pytest.approx(0.25)  # it cannot tell, whatever it says
