@@ -8,6 +8,7 @@ from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelCo
 from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
 from mmmodels.recipes.reconstruction import ReconstructionConfig
 from mmmodels.recipes.training import Recipe, TrainingConfig
+from mmmodels.recipes.tuning import TuningConfig
 from mmmodels.recipes.values import recipe_from
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TextConfig",
     "TowerConfig",
     "TrainingConfig",
+    "TuningConfig",
     "classify_tiny",
     "code_version",
     "find_recipe",

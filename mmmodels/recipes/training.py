@@ -11,6 +11,7 @@ from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 from mmmodels.recipes.reconstruction import ReconstructionConfig
+from mmmodels.recipes.tuning import TuningConfig
 
 TaskWord = Literal[
     "align", "classify", "caption", "transcribe", "sentiment", "detect", "subtitle", "reconstruct"
@@ -82,6 +83,8 @@ class Recipe:
     """Of the task `reconstruct`."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Of `classify` and `sentiment`."""
+    tuning: TuningConfig = field(default_factory=TuningConfig)
+    """What of the model learns, from how many labels."""
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""
 

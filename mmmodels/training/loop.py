@@ -22,6 +22,7 @@ from mmmodels.training.reporting import Reporter
 from mmmodels.training.stepping import Stepper
 from mmmodels.training.validating import Validation
 from mmmodels.training.windows import Window, any_rank
+from mmmodels.tuning.freezing import trained_share
 
 
 @dataclass(kw_only=True)
@@ -101,6 +102,7 @@ class Loop:
         metrics = window.metrics(self.world_size) | {
             "step": step,
             "learning_rate": learning_rate(step - 1, self.config),
+            "trained_share": trained_share(model),
             "skipped_steps": stepper.check(self.run_key),
             **device_metrics(self.device),
         }

@@ -7,6 +7,7 @@ from mmmodels.recipes import Recipe
 from mmmodels.tasks.register import kind_of
 from mmmodels.tasks.task import Task
 from mmmodels.training.validating import held_out_plan
+from mmmodels.tuning.task import tuned
 
 
 def prepare_for(recipe: Recipe, mixture: Mixture, *, parent_bundle: str | None, num_workers: int = 1) -> Prepared:
@@ -24,9 +25,9 @@ def prepare_for(recipe: Recipe, mixture: Mixture, *, parent_bundle: str | None, 
 
 
 def build_task(recipe: Recipe, data: Prepared, *, parent_bundle: str | None) -> Task:
-    """What the recipe's task word stands for."""
+    """What the recipe's task word stands for, tuned as the recipe says."""
     task: Task = kind_of(recipe).load().task_of(recipe, data, local_bundle(parent_bundle) if parent_bundle else None)
-    return task
+    return tuned(task, recipe, data)
 
 
 def plan_of(task: Task, recipe: Recipe, view_digest: str) -> Plan:

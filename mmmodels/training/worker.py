@@ -17,6 +17,7 @@ from mmmodels.loading import Loader, open_workers
 from mmmodels.preparing import Mixture, Prepared, open_mixture
 from mmmodels.recipes import Recipe, code_version, recipe_from
 from mmmodels.tasks.task import Task
+from mmmodels.towers.adapters import merged
 from mmmodels.training.efficiency import counter_of
 from mmmodels.training.loop import Loop, rank_and_size
 from mmmodels.training.machines import MachineMetrics
@@ -24,6 +25,7 @@ from mmmodels.training.reporting import Reporter
 from mmmodels.training.results import PROGRESS
 from mmmodels.training.tasks import build_task, plan_of, prepare_for
 from mmmodels.training.validating import Validation, held_out_plan
+from mmmodels.tuning.adapters import BASE, save_adapter
 from pipelines.layout import Layout
 from pipelines.storage import put_folder, write_json
 
@@ -150,6 +152,11 @@ def _write_bundle(
     }
     facts = task.facts()
     with tempfile.TemporaryDirectory(prefix="trivium-bundle-") as scratch:
-        folder = Path(scratch) / "bundle"
+        folder, parent = Path(scratch) / "bundle", config["parent_bundle"]
+        if recipe.tuning.kind == "lora":
+            if parent:
+                save_adapter(Path(scratch) / "adapter", weights, base=parent)
+                put_folder(Path(scratch) / "adapter", f"{config['folder']}/adapter", last=BASE)
+            weights = merged(weights)
         save_bundle(folder, weights, recipe=recipe, tokenizer=data.tokenizer, provenance=provenance, facts=facts)
         put_folder(folder, f"{config['folder']}/bundle", last=PROVENANCE)
