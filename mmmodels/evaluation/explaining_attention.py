@@ -101,20 +101,20 @@ def _grad_cam(trunk: Any, run: Callable[[], Tensor]) -> NDArray[np.float64] | No
 
     def keeping(*args: Any, **options: Any) -> Tensor:
         features: Tensor = whole(*args, **options)
-        features.retain_grad()
         maps.append(features)
         return features
 
     trunk.forward_features = keeping
     try:
         with torch.enable_grad():
-            run().backward()  # type: ignore[no-untyped-call]
+            score = run()
     finally:
         del trunk.forward_features
-        trunk.zero_grad(set_to_none=True)
-    if len(maps) != 1 or maps[0].ndim != 4 or maps[0].grad is None:
+    if len(maps) != 1 or maps[0].ndim != 4 or not maps[0].requires_grad:
         return None
-    features, gradient = maps[0][0].detach(), maps[0].grad[0]
+    # Of the map alone: the weights keep the gradients that they had.
+    (gradients,) = torch.autograd.grad(score, maps[0])
+    features, gradient = maps[0][0].detach(), gradients[0]
     if getattr(trunk, "output_fmt", "NCHW") == "NHWC":
         features, gradient = features.permute(2, 0, 1), gradient.permute(2, 0, 1)
     found: NDArray[np.float64] = (
