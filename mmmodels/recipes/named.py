@@ -54,6 +54,13 @@ def sentiment_tiny() -> Recipe:
     return replace(base, name="sentiment_tiny", task="sentiment", fusion=FusionConfig(labels="emosent"))
 
 
+def retrieve_tiny() -> Recipe:
+    """An aligner that goes on from another (`--parent`), on pictures with texts alone, at a lower rate."""
+    base = tiny()
+    training = replace(base.training, num_steps=150, learning_rate=3e-4, warmup_steps=15, checkpoint_every_steps=50)
+    return replace(base, name="retrieve_tiny", training=training, mixture={"image_text": 1})
+
+
 def vit_b_32() -> Recipe:
     """CLIP with a ViT-B/32 over 128 million pairs: DataComp's scale `medium` (Gadre et al. 2023, scale_configs.py).
 
@@ -158,6 +165,7 @@ def trimodal_b_32() -> Recipe:
 
 _NAMED = (
     tiny,
+    retrieve_tiny,
     classify_tiny,
     sentiment_tiny,
     reconstruct_tiny,

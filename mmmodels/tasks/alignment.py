@@ -1,7 +1,7 @@
 """Pretraining of the aligner: pairs and triples of one view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmmodels.alignment.bundle import load_aligner
+from mmmodels.alignment.bundle import load_aligner, load_weights, read_bundle
 from mmmodels.alignment.model import Batch, TriModal
 from mmmodels.encoders.fetching import DEFAULT_CACHE
 from mmmodels.encoders.pretrained import load_pretrained
+from mmmodels.errors import CheckpointError, RecipeError
 from mmmodels.loading import Reading
 from mmmodels.planning import Pool
 from mmmodels.preparing import Prepared, Rows
-from mmmodels.recipes import Recipe
+from mmmodels.recipes import ModelConfig, Recipe
 from mmmodels.tasks.inputs import Inputs
 from pipelines.curation.splits import Split
 from pipelines.storage import is_local, local_path
@@ -27,6 +28,11 @@ MODALITIES = {
     "audio_text": ("audio", "text"),
     "image_audio": ("image", "audio"),
 }
+_FREE = {
+    *("image", "text", "audio", "hub", "late_weight", "masks_groups", "initial_scale", "initial_bias", "pretrained"),
+    *("trained", "augmentation", "min_crop", "mirrors", "patch_dropout"),
+}
+"""Settings that fine-tuning may change; towers are compared one by one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +41,31 @@ class AlignmentTask:
 
     recipe: Recipe
     data: Rows
+    parent: Path | None = None
+    """Bundle of an aligner whose weights it goes on from; none = the recipe's own start."""
 
     def build(self) -> nn.Module:
-        """The model at its start, pretrained towers loaded."""
+        """The model at its start: a parent's weights whole, else pretrained towers loaded."""
         model = TriModal(self.recipe.model)
+        if self.parent is not None:
+            self._go_on_from(model, self.parent)
+            return model
         cache = self.data.layout.cache("weights")
         load_pretrained(model, cache=str(local_path(cache)) if is_local(cache) else DEFAULT_CACHE)
         return model
+
+    def _go_on_from(self, model: TriModal, parent: Path) -> None:
+        bundle = read_bundle(parent)
+        if bundle.recipe.task != "align":
+            raise CheckpointError(
+                f"{parent}: a model for {bundle.recipe.task!r}, an aligner is wanted here. Name the bundle of one."
+            )
+        if differing := _differing(self.recipe.model, bundle.recipe.model):
+            raise RecipeError(
+                f"recipe {self.recipe.name!r}: {', '.join(differing)} is not what {parent} was trained with. Set it "
+                "to that, the weights fit no other shape."
+            )
+        load_weights(model, bundle.weights, folder=parent)
 
     def pools(self) -> dict[str, Pool]:
         """Whole triples, all texts of each image, and the pairs of samples that lack the third modality.
@@ -97,9 +121,21 @@ class AlignmentTask:
         return {}
 
 
-def task_of(recipe: Recipe, data: Rows | Prepared, _parent: Path | None) -> AlignmentTask:
+def _differing(ours: ModelConfig, theirs: ModelConfig) -> list[str]:
+    """Settings of the towers' shapes and inputs by name, with both values; what only training reads may differ."""
+    pairs: list[tuple[str, Any, Any]] = [("", ours, theirs)]
+    pairs += [(f"{name}.", ours.tower(name), theirs.tower(name)) for name in MODALITIES["triple"]]
+    return [
+        f"model.{prefix}{field.name}={getattr(one, field.name)!r} (there {getattr(other, field.name)!r})"
+        for prefix, one, other in pairs
+        for field in fields(one)
+        if field.name not in _FREE and getattr(one, field.name) != getattr(other, field.name)
+    ]
+
+
+def task_of(recipe: Recipe, data: Rows | Prepared, parent: Path | None) -> AlignmentTask:
     """Of the register."""
-    return AlignmentTask(recipe=recipe, data=data)
+    return AlignmentTask(recipe=recipe, data=data, parent=parent)
 
 
 def predict(bundle: str, inputs: Inputs) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class TaskKind:
 
 
 KINDS: dict[str, TaskKind] = {
-    "align": TaskKind(module="mmmodels.tasks.alignment", suite="retrieval"),
+    "align": TaskKind(module="mmmodels.tasks.alignment", suite="retrieval", parent="optional"),
     "reconstruct": TaskKind(module="mmmodels.tasks.reconstruction", suite="reconstruction", parent="optional"),
     "detect": TaskKind(
         module="mmmodels.tasks.detection",
