@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from torch import Tensor
 
 from mmmodels.errors import RecipeError
 from mmmodels.recipes import TextConfig
 from mmmodels.towers.sentencepiece import read_sentencepiece
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Shapes: B batch, L tokens.
 PAD, START = 0, 1
@@ -75,12 +77,14 @@ def clip_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def tokenize(tokenizer: Tokenizer, texts: Sequence[str], *, config: TextConfig) -> Tensor:
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str], *, config: TextConfig) -> "Tensor":
     """int64 (B, context_length): start, tokens, end, padding; long texts keep their head and the end token."""
     end = config.vocab_size - 1
     start = START if config.tokenizer == "bpe" else end - 1
     if config.tokenizer == "open_clip":
         texts = [_cleaned(text) for text in texts]
+    import torch  # here: a view is prepared for a plan, and a run looked up, without it
+
     ids_BL = torch.full((len(texts), config.context_length), PAD, dtype=torch.int64)
     for row, encoding in enumerate(tokenizer.encode_batch(list(texts), add_special_tokens=False)):
         ids = [start, *encoding.ids[: config.context_length - 2], end]
