@@ -27,6 +27,8 @@ class FusionConfig:
     two modalities agree is a sum of them, which a short training does not find in vectors side by side."""
     modality_dropout: float = 0.2
     """Each modality of a training sample is hidden at this rate, so that any subset is answered from."""
+    mixup: float = 0.0
+    """Alpha of mixup (Zhang et al. 2018) of pictures and clips with their neighbours in a batch; 0 = none."""
     smoothing: float = 0.05
     """Of the labels."""
 

@@ -43,6 +43,10 @@ class ImageConfig(TowerConfig):
     """Smallest share of a photograph's area that a random crop keeps; 0.9 is open_clip's."""
     mirrors: bool = False
     """Whether half of the photographs are mirrored; writing becomes unreadable, so published CLIPs do not."""
+    random_operations: int = 0
+    """Of RandAugment (Cubuk et al. 2020), so many of each picture, whatever training.augmentation says."""
+    random_magnitude: float = 0.3
+    """How far each of them goes, from 0 to 1."""
     patch_dropout: float = 0.0
     """Share of the patches that a training step leaves out (FLIP, Li et al. 2022); for open_clip's ViT."""
     width: int | None = None
@@ -103,6 +107,8 @@ class AudioConfig(TowerConfig):
     """Longer clips are cut, shorter ones padded."""
     padding: Literal["silence", "repeat"] = "silence"
     """What follows a short clip: repeat is CLAP's `repeatpad`."""
+    noise: float = 0.0
+    """White noise of a training step, up to so many times the loudness of the clip."""
     width: int | None = None
     depths: tuple[int, ...] | None = None
     """Of HTSAT, in place of 96 and (2, 2, 6, 2)."""

@@ -14,6 +14,7 @@ from mmmodels.errors import CheckpointError
 from mmmodels.recipes import Recipe
 from mmmodels.tasks.fusing import Seen, build_fusion
 from mmmodels.towers.chance import sample_keys, uniform
+from mmmodels.towers.mixing import mixed, neighbours, own_shares
 
 FUSED = ("image", "text", "audio")
 """The order of the modalities; a model may have fewer."""
@@ -69,9 +70,19 @@ class FusionClassifier(nn.Module):
         if keys_B is not None:
             hidden_BM = uniform(keys_B, len(FUSED), stream=_HIDING) < self.config.modality_dropout
             present = {name: there & ~hidden_BM[:, FUSED.index(name)] for name, there in present.items()}
-        logits_BL = self.fuse(self.seen(batch.media, strength=strength, keys_B=keys_B), present)
         assert batch.labels_B is not None
-        return {"label": functional.cross_entropy(logits_BL, batch.labels_B, label_smoothing=self.config.smoothing)}
+        if keys_B is None or seed is None or self.config.mixup == 0:
+            logits_BL = self.fuse(self.seen(batch.media, strength=strength, keys_B=keys_B), present)
+            return {"label": functional.cross_entropy(logits_BL, batch.labels_B, label_smoothing=self.config.smoothing)}
+        partners_B = neighbours(batch.positions())
+        shares_B = own_shares(seed, batch.positions(), alpha=self.config.mixup)
+        media = mixed(batch.media, partners_B, shares_B)
+        logits_BL = self.fuse(self.seen(media, strength=strength, keys_B=keys_B), present)
+        own_B, other_B = (
+            functional.cross_entropy(logits_BL, labels_B, label_smoothing=self.config.smoothing, reduction="none")
+            for labels_B in (batch.labels_B, batch.labels_B[partners_B])
+        )
+        return {"label": (shares_B * own_B + (1 - shares_B) * other_B).mean()}
 
 
 def start_towers(aligner: TriModal, parent: Path) -> None:

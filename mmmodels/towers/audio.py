@@ -9,7 +9,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.recipes import AudioConfig
 from mmmodels.towers.networks import TimmNetwork
 from mmmodels.towers.recurrent import RecurrentAudio, sizes_of
-from mmmodels.towers.spectrograms import LogMel, augmented
+from mmmodels.towers.spectrograms import LogMel, augmented, with_noise
 
 # Shapes: B batch, N samples, M mel bands, T frames or tokens, F places in frequency, K features, D embedding.
 
@@ -46,6 +46,8 @@ class AudioTower(nn.Module):
 
     def prepared(self, clips_BN: Tensor, keys_B: Tensor | None = None, strength: float = 0.0) -> Tensor:
         """What the network is given: (B, 1, M, T), of HTSAT (B, 1, T, M), augmented where there are keys."""
+        if keys_B is not None and self.config.noise > 0:
+            clips_BN = with_noise(clips_BN, keys_B, noise=self.config.noise)
         mel_BMT = self.log_mel(clips_BN)
         if keys_B is not None and strength > 0:
             mel_BMT = augmented(mel_BMT, keys_B, config=self.config, strength=strength)

@@ -15,6 +15,7 @@ from mmmodels.recipes import ImageConfig
 from mmmodels.towers.augmentation import augmented, grey, resized
 from mmmodels.towers.chance import uniform
 from mmmodels.towers.networks import TimmNetwork
+from mmmodels.towers.random_operations import random_operations
 
 # Shapes: B batch, C channels, H and W side, T tokens, W width, D embedding.
 _PATCHES = 5
@@ -65,6 +66,9 @@ class ImageTower(nn.Module):
         if keys_B is not None and (strength > 0 or self.config.augmentation == "photographs"):
             images_BCHW = augmented(images_BCHW, keys_B, config=self.config, strength=strength)
         images_BCHW = resized(images_BCHW, self.config.size_pixels)
+        if keys_B is not None and self.config.random_operations:
+            num, magnitude = self.config.random_operations, self.config.random_magnitude
+            images_BCHW = random_operations(images_BCHW, keys_B, num=num, magnitude=magnitude)
         normal_BCHW = images_BCHW.sub_(cast("Tensor", self.mean_C11)).div_(cast("Tensor", self.std_C11))
         return normal_BCHW.contiguous(memory_format=torch.channels_last) if self.is_map else normal_BCHW
 

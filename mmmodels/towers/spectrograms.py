@@ -11,7 +11,7 @@ from mmmodels.towers.chance import uniform
 
 # Shapes: B batch, N samples, M mel bands, T frames, F frequency bins.
 _FLOOR, _DECIBEL_FLOOR = 1e-6, 1e-10
-_STREAM = 20
+_STREAM, _NOISE = 20, 50
 
 
 class LogMel(nn.Module):
@@ -62,6 +62,15 @@ def augmented(mel_BMT: Tensor, keys_B: Tensor, *, config: AudioConfig, strength:
     time_BT = _stretch(draws_BN[:, 4], draws_BN[:, 5], num_frames, widest=num_frames * 0.07 * strength)
     mean_B11 = mel_BMT.mean(dim=(1, 2), keepdim=True)
     return torch.where(band_BM[:, :, None] | time_BT[:, None, :], mean_B11, mel_BMT)
+
+
+def with_noise(clips_BN: Tensor, keys_B: Tensor, *, noise: float) -> Tensor:
+    """float32 (B, N) of int16's size: white noise of up to `noise` times the root mean square of each clip."""
+    level_B1 = uniform(keys_B, 1, stream=_NOISE) * noise
+    loudness_B1 = clips_BN.float().square().mean(dim=1, keepdim=True).sqrt()
+    # Uniform noise is as white as Gaussian; of -1 to 1 it has a variance of a third.
+    white_BN = (uniform(keys_B, clips_BN.shape[1], stream=_NOISE + 1) * 2 - 1) * 3**0.5
+    return clips_BN.float() + white_BN * level_B1 * loudness_B1
 
 
 def _delayed(mel_BMT: Tensor, frames_B: Tensor) -> Tensor:

@@ -22,10 +22,10 @@ def few(pool: Pool, labels: NDArray[np.object_], *, per_class: int, seed: int) -
     for label in sorted({str(label) for label in labels[rows]}):
         mine = order[np.array([str(labels[rows[place]]) == label for place in order], dtype=bool)]
         kept += mine[np.argsort(turn[mine], kind="stable")][:per_class].tolist()
-    chosen = np.array(sorted(kept), dtype=np.int64)
+    chosen, weights = np.array(sorted(kept), dtype=np.int64), pool.weights
     return Pool(
         entries=pool.entries[chosen],
         groups=pool.groups[chosen],
-        shards=pool.shards[chosen],
-        weights=pool.weights[chosen] if pool.weights is not None else None,
+        shards=pool.shards[chosen] if pool.shards is not None else None,
+        weights=weights[chosen] if weights is not None else None,
     )
