@@ -8,7 +8,7 @@ from tests.benchmarks.tasks.figures import Figure
 MAX_SHARE, MIN_OF_FULL = 0.05, 0.95
 # Small layers on top: what learns is to be the adapters.
 HEAD = {"fusion__width": "16", "fusion__products": "false"}
-LORA = {"tuning__kind": "lora", "tuning__rank": "1"}
+LORA = {"tuning__kind": "lora", "tuning__rank": "3"}
 ENCODERS: dict[str, dict[str, str]] = {
     "convolutional image and sound, Transformer text (tiny)": {},
     "ResNet image": {"model__image__architecture": "timm:test_resnet"},
@@ -61,7 +61,7 @@ def _adapters(bench: Bench) -> list[Figure]:
     ratio = accuracies["lora"]["value"] / accuracies["full"]["value"]
     return [
         _figure("classification, all weights tuned", accuracies["full"]),
-        _figure("classification, adapters of rank 1", accuracies["lora"]),
+        _figure("classification, adapters of rank 3", accuracies["lora"]),
         Figure(what="adapters: share of the weights that learn", value=share, relation="<=", bar=MAX_SHARE),
         Figure(what="adapters: accuracy over that of full tuning", value=ratio, relation=">=", bar=MIN_OF_FULL),
     ]
