@@ -14,10 +14,17 @@ def mean_interval(values: NDArray[np.float64], *, clusters: NDArray[np.int64] | 
     """
     if len(values) == 0:
         return (0.0, 0.0)
-    random = np.random.default_rng(SEED)
-    labels = np.arange(len(values)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    sums, counts = np.bincount(labels, weights=values), np.bincount(labels)
-    draws = random.integers(0, len(sums), size=(RESAMPLES, len(sums)))
-    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    sums = resampled(np.stack([values, np.ones_like(values)], axis=1), clusters=clusters)
+    low, high = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
     return float(low), float(high)
+
+
+def resampled(counts: NDArray[np.float64], *, clusters: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """(RESAMPLES, columns): sums of the columns of (queries, columns) over clusters that are drawn with replacement."""
+    random = np.random.default_rng(SEED)
+    labels = np.arange(len(counts)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    sums = np.stack([np.bincount(labels, weights=column) for column in counts.T], axis=1)
+    draws = random.integers(0, len(sums), size=(RESAMPLES, len(sums)))
+    times = np.stack([np.bincount(draw, minlength=len(sums)) for draw in draws])
+    found: NDArray[np.float64] = times.astype(np.float64) @ sums
+    return found

@@ -25,4 +25,5 @@ SUITES: dict[str, Suite] = {
     "reconstruction": Suite(module="mmmodels.evaluation.reconstructing"),
     "detection": Suite(module="mmmodels.evaluation.detecting"),
     "sentiment": Suite(module="mmmodels.evaluation.sentiments"),
+    "captioning": Suite(module="mmmodels.evaluation.captioning"),
 }

@@ -7,13 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmmodels.errors import RecipeError
 from mmmodels.generative.memory import Memory, attending
 from mmmodels.generative.model import Generator
 from mmmodels.generative.sequences import padded_before, sequences
 from mmmodels.generative.vocabulary import Vocabulary
-from mmmodels.recipes import DecodingConfig
+from mmmodels.recipes import DecodingConfig, Recipe
+from mmmodels.recipes.values import overridden
 
 # Shapes: B batch, L tokens, N positions, V vocabulary.
+
+
+_STRATEGY_OF = {
+    **dict.fromkeys(("num_beams", "length_penalty"), "beam"),
+    **dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +34,20 @@ class Answer:
     """Of all tokens, the end among them, in nats."""
     is_whole: bool
     """It came to its end before max_new_tokens."""
+
+
+def decoding_of(recipe: Recipe, options: Mapping[str, str]) -> DecodingConfig:
+    """The recipe's own with options such as num_beams=4 over it; an option of one strategy chooses that strategy."""
+    chosen = {f"generator.decoding.{name}": value for name, value in options.items()}
+    if "strategy" not in options:
+        wanted = {_STRATEGY_OF[name] for name in options if name in _STRATEGY_OF}
+        if len(wanted) > 1:
+            raise RecipeError(
+                f"options {', '.join(options)}: some are of beam search, some of sampling. Give those of one, or "
+                "strategy=... too."
+            )
+        chosen |= {"generator.decoding.strategy": wanted.pop()} if wanted else {}
+    return overridden(recipe, chosen).generator.decoding
 
 
 def generate(

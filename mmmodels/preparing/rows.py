@@ -14,7 +14,7 @@ from mmmodels.loading.members import Shards, encoded, shards_of
 from mmmodels.planning import Pool
 from mmmodels.planning.pools import MAX_WEIGHT
 from mmmodels.preparing.mixing import Mixture
-from mmmodels.preparing.texts import Texts, spoken_texts
+from mmmodels.preparing.texts import Texts, one_of_each, spoken_texts
 from pipelines.curation.splits import Split
 from pipelines.layout import Layout
 from pipelines.signals.folds import fold_column
@@ -40,6 +40,11 @@ class Rows:
     def groups(self) -> NDArray[np.int64]:
         """(rows,): equal numbers show or say the same thing."""
         return encoded(self.table["group"])[1]
+
+    @cached_property
+    def images(self) -> NDArray[np.int64]:
+        """(rows,): equal numbers are the same picture, -1 where there is none."""
+        return encoded(self.table["image_sha256"])[1]
 
     @cached_property
     def shards(self) -> Shards:
@@ -78,10 +83,7 @@ class Rows:
     def image_texts(self) -> Pool:
         """Every distinct (image, text in a language) that may be trained on, over all languages of the samples."""
         spoken = spoken_texts(self.table)
-        images = encoded(self.table["image_sha256"])[1][spoken.row]
-        usable = np.flatnonzero((images >= 0) & spoken.may_be_trained_on)
-        pairs = images[usable] * (spoken.language.max(initial=0) + 1) + spoken.language[usable]
-        chosen = usable[np.sort(np.unique(pairs, return_index=True)[1])]
+        chosen = one_of_each(spoken, spoken.may_be_trained_on, self.images)
         numbers = self.distinct.numbers_of(spoken.text.take(pa.array(chosen)))
         return self.pool_of(np.stack([spoken.row[chosen], numbers], axis=1))
 

@@ -19,6 +19,8 @@ class Spoken:
     row: NDArray[np.int64]
     language: NDArray[np.int64]
     """Its number."""
+    languages: tuple[str, ...]
+    """By number."""
     text: Any
     """An Arrow array of strings, nulls and empty ones among them."""
     may_be_trained_on: NDArray[np.bool_]
@@ -37,7 +39,18 @@ def spoken_texts(table: pa.Table) -> Spoken:
     there = _is_said(text) & np.asarray(column.is_valid())[rows]
     pairs, pair = np.unique(group[rows] * max(1, len(languages)) + language, return_inverse=True)
     held_out = np.array([_is_held_out(code, groups, languages) for code in pairs.tolist()], dtype=bool)
-    return Spoken(row=rows, language=language, text=text, may_be_trained_on=there & ~held_out[pair])
+    return Spoken(
+        row=rows, language=language, languages=tuple(languages), text=text, may_be_trained_on=there & ~held_out[pair]
+    )
+
+
+def one_of_each(spoken: Spoken, chosen: NDArray[np.bool_], images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in `spoken` of the first of every chosen (image, language), in their order; images (rows,), -1 = none."""
+    image = images[spoken.row]
+    usable = np.flatnonzero((image >= 0) & chosen)
+    pairs = image[usable] * (spoken.language.max(initial=0) + 1) + spoken.language[usable]
+    places: NDArray[np.int64] = usable[np.sort(np.unique(pairs, return_index=True)[1])]
+    return places
 
 
 def _is_held_out(code: int, groups: list[str], languages: list[str]) -> bool:

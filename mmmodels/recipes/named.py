@@ -7,6 +7,7 @@ from mmmodels.errors import RecipeError
 from mmmodels.recipes.fusion import FusionConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig
 from mmmodels.recipes.named_detection import detect_tiny
+from mmmodels.recipes.named_generators import caption_tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.values import nearest, overridden
 
@@ -175,6 +176,7 @@ _NAMED = (
     clap_htsat,
     trimodal_b_32,
     detect_tiny,
+    caption_tiny,
 )
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in _NAMED}
 

@@ -37,6 +37,7 @@ KINDS: dict[str, TaskKind] = {
     ),
     "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="optional"),
     "sentiment": TaskKind(module="mmmodels.tasks.sentiment", suite="sentiment", parent="optional"),
+    "caption": TaskKind(module="mmmodels.tasks.captioning", suite="captioning", parent="optional"),
 }
 
 
