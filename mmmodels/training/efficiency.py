@@ -6,10 +6,13 @@ Forward operations by the formulas of `mmmodels.flops`, texts as long as their b
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mmmodels.alignment.batch import Batch
 from mmmodels.flops import PEAK_OPERATIONS, training_operations
 from mmmodels.recipes import MODALITIES, Recipe
+
+if TYPE_CHECKING:
+    from mmmodels.alignment.batch import Batch
 
 FORMULA = "training FLOP of the samples (3 x forward, mmmodels/flops.py) per second / (peak FLOP/s x workers)"
 
@@ -42,13 +45,13 @@ def peak_of(recipe: Recipe, device_name: str | None) -> Peak:
     return Peak(operations=None, source=device_name)
 
 
-def counter_of(recipe: Recipe) -> Callable[[Batch], float] | None:
+def counter_of(recipe: Recipe) -> Callable[["Batch"], float] | None:
     """Training operations of one rank's batch; None for tasks whose models have no formula."""
     if recipe.task != "align":
         return None
     known: dict[tuple[tuple[str, ...], int | None], float] = {}
 
-    def operations(batch: Batch) -> float:
+    def operations(batch: "Batch") -> float:
         modalities = tuple(name for name in MODALITIES if name in batch.media)
         tokens = int(batch.media["text"].shape[1]) if "text" in modalities else None
         key = modalities, tokens
