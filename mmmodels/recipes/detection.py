@@ -1,4 +1,4 @@
-"""How things in a picture are found: the set-prediction head, its matching and its losses, or boxes as words."""
+"""How things in a picture are found: the set-prediction head, its matching and its losses."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,6 @@ from mmmodels.errors import RecipeError
 class DetectionConfig:
     """A detector that predicts a set of boxes (DETR, Carion et al. 2020), its queries chosen among proposals."""
 
-    head: Literal["set", "tokens"] = "set"
-    """set: queries matched with the boxes. tokens: a language model writes boxes as words (Pix2Seq, Chen et al. 2021).
-    """
     num_queries: int = 24
     """Boxes that a picture may be said to hold; samples with more of them are not trained on."""
     width: int = 96
@@ -38,8 +35,6 @@ class DetectionConfig:
     """Share of a box that a crop must leave, or it is no box any more."""
     min_score: float = 0.3
     """What `predict` names; the evaluation takes all."""
-    num_bins: int = 128
-    """Of a coordinate, where boxes are words."""
 
     def __post_init__(self) -> None:
         rules = {
@@ -48,11 +43,10 @@ class DetectionConfig:
             "no_object_weight": 0 < self.no_object_weight < 1,
             "min_crop": 0.1 <= self.min_crop <= 1,
             "min_visible": 0 <= self.min_visible <= 1,
-            "num_bins": self.num_bins >= 8,
         }
         for name, is_kept in rules.items():
             if not is_kept:
                 raise RecipeError(
                     f"detection.{name}={getattr(self, name)}: out of its range. Expected one query or more, a width "
-                    "that four times the heads divide, shares in [0, 1], eight bins or more."
+                    "that four times the heads divide, shares in [0, 1]."
                 )
