@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmmodels.evaluation.classified import confusion_matrix, label_metrics, per_class
 from mmmodels.evaluation.confusion_picture import confusion_png
+from mmmodels.evaluation.explained_samples import explained_samples
 from mmmodels.preparing import Prepared
 from mmmodels.tasks.classifier import Classifier, load_classifier
 from mmmodels.tasks.composing import Composer
@@ -56,6 +57,7 @@ def evaluate_labels(classifier: Classifier, data: Prepared) -> tuple[dict[str, A
     metrics: dict[str, Any] = {}
     queries: list[dict[str, Any]] = []
     counts_LL = np.zeros((num_labels, num_labels), dtype=np.int64)
+    pictures: dict[str, bytes] = {}
     groups = data.column("group")
     for subset, (guess, there) in answers(classifier, data, asked, subsets_of(classifier)).items():
         if not there.any():
@@ -66,6 +68,7 @@ def evaluate_labels(classifier: Classifier, data: Prepared) -> tuple[dict[str, A
         metrics |= {f"{name}/{metric}": values for metric, values in found.items()}
         if name == "all":
             counts_LL = confusion_matrix(truth, guess[there], num_labels=num_labels)
+            pictures = explained_samples(classifier, data, asked.entries, asked.truth, guess)
             queries = [
                 {"metric": "all/accuracy", "uid": asked.uids[place], "group": groups[row], "hit": float(hit)}
                 for place, row, hit in zip(
@@ -80,7 +83,7 @@ def evaluate_labels(classifier: Classifier, data: Prepared) -> tuple[dict[str, A
         "confusion": counts_LL.tolist(),
         "labels": classifier.labels,
         "num_unknown_labels": asked.num_unknown_labels,
-        "pictures": {"confusion": confusion_png(counts_LL, classifier.labels, title=title)},
+        "pictures": pictures | {"confusion": confusion_png(counts_LL, classifier.labels, title=title)},
     }
     return details, queries
 

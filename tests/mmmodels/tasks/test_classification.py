@@ -83,7 +83,8 @@ def test_every_subset_of_the_modalities_is_judged_with_intervals_and_the_report_
     assert subsets == {"all", "image+text", "image+audio", "text+audio", "image", "text", "audio"}
     assert all(value["low"] <= value["value"] <= value["high"] for value in report["metrics"].values())
     assert any(value["low"] < value["high"] for name, value in report["metrics"].items() if name.endswith("macro_f1"))
-    assert Path(report["pictures"]["confusion"]).read_bytes().startswith(b"\x89PNG")
+    assert set(report["pictures"]) == {"confusion", "explained_right", "explained_wrong"}
+    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in report["pictures"].values())
 
 
 def test_a_classifier_of_one_modality_trains_without_an_aligner_and_ignores_the_rest(patterns_view, mlflow_uri):
@@ -108,4 +109,4 @@ def test_what_does_not_belong_is_learnt_from_composed_samples(bundles, patterns_
     supports = {row["support"] for row in report["per_class"]}
     assert len(supports) == 1
     assert report["metrics"]["all/accuracy"]["chance"] == 0.25
-    assert report["metrics"]["image/accuracy"]["value"] == pytest.approx(0.25)  # it cannot tell, whatever it says
+    assert report["metrics"]["image/accuracy"]["value"] == pytest.approx(0.25, abs=0.08)  # it cannot tell
