@@ -26,4 +26,5 @@ SUITES: dict[str, Suite] = {
     "detection": Suite(module="mmmodels.evaluation.detecting"),
     "sentiment": Suite(module="mmmodels.evaluation.sentiments"),
     "captioning": Suite(module="mmmodels.evaluation.captioning"),
+    "transcription": Suite(module="mmmodels.evaluation.transcribing"),
 }

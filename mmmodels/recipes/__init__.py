@@ -7,6 +7,7 @@ from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig, TowerConfig
 from mmmodels.recipes.named import RECIPES, classify_tiny, find_recipe, tiny
 from mmmodels.recipes.reconstruction import ReconstructionConfig
+from mmmodels.recipes.speech import SpeechConfig
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.tuning import TuningConfig
 from mmmodels.recipes.values import recipe_from
@@ -23,6 +24,7 @@ __all__ = [
     "ModelConfig",
     "Recipe",
     "ReconstructionConfig",
+    "SpeechConfig",
     "TextConfig",
     "TowerConfig",
     "TrainingConfig",

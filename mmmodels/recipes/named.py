@@ -8,6 +8,7 @@ from mmmodels.recipes.fusion import FusionConfig
 from mmmodels.recipes.model import MODALITIES, AudioConfig, ImageConfig, ModelConfig, TextConfig
 from mmmodels.recipes.named_detection import detect_tiny
 from mmmodels.recipes.named_generators import caption_tiny
+from mmmodels.recipes.named_speech import transcribe_tiny
 from mmmodels.recipes.training import Recipe, TrainingConfig
 from mmmodels.recipes.values import nearest, overridden
 
@@ -168,6 +169,7 @@ _NAMED = (
     tiny,
     retrieve_tiny,
     classify_tiny,
+    transcribe_tiny,
     sentiment_tiny,
     reconstruct_tiny,
     vit_s_16,

@@ -12,6 +12,7 @@ from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 from mmmodels.recipes.reconstruction import ReconstructionConfig
 from mmmodels.recipes.tuning import TuningConfig
+from mmmodels.recipes.speech import SpeechConfig
 
 TaskWord = Literal[
     "align", "classify", "caption", "transcribe", "sentiment", "detect", "subtitle", "reconstruct"
@@ -85,6 +86,8 @@ class Recipe:
     """Of `classify` and `sentiment`."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
     """What of the model learns, from how many labels."""
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    """Of the tasks that hear what is said."""
     mixture: Mapping[str, int] = field(default_factory=dict)
     """Kind of batch -> how many of them in one round of the schedule; kinds that the view lacks are left out."""
 

@@ -38,6 +38,7 @@ KINDS: dict[str, TaskKind] = {
     "classify": TaskKind(module="mmmodels.tasks.classification", suite="classification", parent="optional"),
     "sentiment": TaskKind(module="mmmodels.tasks.sentiment", suite="sentiment", parent="optional"),
     "caption": TaskKind(module="mmmodels.tasks.captioning", suite="captioning", parent="optional"),
+    "transcribe": TaskKind(module="mmmodels.tasks.transcription", suite="transcription", columns=("duration_seconds",)),
 }
 
 
