@@ -1,7 +1,7 @@
 """Speech recognition on clips that training never heard: of new voices, of new words, of known words in new texts.
 
-Word and character errors are counted by jiwer over plain texts (`speech.transcripts.plain`) and divided by the words and
-characters that were said, over all clips of a set together; intervals resample concepts.
+Word and character errors are counted by jiwer over plain texts (`speech.transcripts.plain`) and divided by what was
+said, over all clips of a set together; intervals resample concepts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ PROTOCOL = {
     "version": 1,
     "questions": "clips that training never heard, told their language; sets: unseen_voices_seen_words (each word was "
     "trained on in that language), unseen_voices, unseen_words (one word or more was not), and by language and voice",
-    "normalisation": "Unicode NFC, small letters, punctuation and symbols out but apostrophes inside of words, one space",
+    "normalisation": "Unicode NFC, small letters, no punctuation or symbols but apostrophes inside of words",
     "rates": "errors over what was said, all clips of a set together; spaces count as characters",
     "baseline": "the transcript of the training clip of that language with the nearest mean and deviation of log-mel",
     "intervals": "95 % bootstrap over concepts, 1000 resamples",
@@ -99,7 +99,7 @@ def _errors(references: Sequence[str], heard: Sequence[str]) -> dict[str, NDArra
     """`wer` and `cer` -> (clips, 2): errors, and words or characters that were said."""
     counts: dict[str, list[tuple[int, int]]] = {"wer": [], "cer": []}
     for said, text in zip(references, heard, strict=True):
-        found = {"wer": jiwer.process_words(said, text), "cer": jiwer.process_characters(said, text)}
+        found: dict[str, Any] = {"wer": jiwer.process_words(said, text), "cer": jiwer.process_characters(said, text)}
         for name, one in found.items():
             wrong = one.substitutions + one.deletions
             counts[name].append((wrong + one.insertions, wrong + one.hits))
