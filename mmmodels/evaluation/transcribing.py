@@ -51,8 +51,8 @@ def evaluate_transcripts(transcriber: Transcriber, data: Prepared) -> tuple[dict
     errors = {"": _errors(references, heard), "nearest_neighbour/": _errors(references, nearest)}
     for name, chosen in _sets(spoken, rows).items():
         for prefix, counts in errors.items():
-            groups = data.groups[rows[chosen]]
-            metrics |= {f"{prefix}{name}/{rate}": _rate(counts[rate][chosen], groups) for rate in ("wer", "cer")}
+            clusters = data.groups[rows[chosen]]
+            metrics |= {f"{prefix}{name}/{rate}": _rate(counts[rate][chosen], clusters) for rate in ("wer", "cer")}
     uids, groups = data.column("uid"), data.column("group")
     right = 1 - np.minimum(1.0, errors[""]["cer"][:, 0] / errors[""]["cer"][:, 1])
     queries = [

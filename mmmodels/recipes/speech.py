@@ -8,8 +8,8 @@ from typing import Literal
 class SpeechConfig:
     """Of the task `transcribe`. The clip's features (rate, bands, hop, longest clip) are those of `model.audio`."""
 
-    head: Literal["ctc", "generative"] = "ctc"
-    """ctc: a character or nothing for each frame (Graves et al. 2006). generative: the recipe's generator writes."""
+    head: Literal["ctc"] = "ctc"
+    """A character or nothing for each frame (Graves et al. 2006)."""
     width: int = 192
     convolutions: int = 4
     """Residual blocks over time, each a depthwise convolution and a two-layer perceptron."""
@@ -25,7 +25,7 @@ class SpeechConfig:
     """Share of the training clips whose language the model is not told, so that it answers without one as well."""
     min_count: int = 3
     """Characters that the training transcripts hold less often than this are no units."""
-    beam: int = 16
+    beam: int = 8
     """Prefixes kept by the prefix beam search (Hannun et al. 2014); 0 = the best unit of each frame."""
     lexicon_weight: float = 0.6
     """Of the logarithm of a word's share in the training transcripts, when a word is complete; 0 = no lexicon."""

@@ -11,8 +11,8 @@ from mmmodels.recipes.generator import GeneratorConfig
 from mmmodels.recipes.loading import LoadingConfig
 from mmmodels.recipes.model import ModelConfig
 from mmmodels.recipes.reconstruction import ReconstructionConfig
-from mmmodels.recipes.tuning import TuningConfig
 from mmmodels.recipes.speech import SpeechConfig
+from mmmodels.recipes.tuning import TuningConfig
 
 TaskWord = Literal[
     "align", "classify", "caption", "transcribe", "sentiment", "detect", "subtitle", "reconstruct"

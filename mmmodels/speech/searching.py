@@ -61,7 +61,8 @@ def search(log_probabilities_TU: NDArray[np.float32], *, beam: int, lexicon: Lex
     if lexicon is not None:
         for prefix, found in beams.items():
             found.bonus += lexicon.score(prefix)
-    return list(max(beams, key=lambda prefix: beams[prefix].total + beams[prefix].bonus))
+    best, _ = max(beams.items(), key=lambda item: item[1].total + item[1].bonus)
+    return list(best)
 
 
 def _extended(

@@ -36,6 +36,7 @@ class Transcriber:
         self.alphabet = Alphabet(tuple(facts["alphabet"]))
         self.languages = {language: number for number, language in enumerate(facts["languages"], start=1)}
         self.lexicon: Mapping[str, Mapping[str, int]] = facts["lexicon"]
+        self._lexicons: dict[str, Lexicon] = {}
         self.digest = digest
         self.audio = _long(recipe.model.audio)
 
@@ -72,9 +73,14 @@ class Transcriber:
         return " ".join(self.alphabet.decode(units).split())
 
     def _lexicon(self, language: str) -> Lexicon | None:
-        """Of that language, or of all of them where it is not known."""
+        """Of that language, or of all of them where it is not known; made once."""
         if not self.config.lexicon_weight:
             return None
+        if language not in self._lexicons:
+            self._lexicons[language] = self._made(language)
+        return self._lexicons[language]
+
+    def _made(self, language: str) -> Lexicon:
         known = [self.lexicon[language]] if language in self.lexicon else list(self.lexicon.values())
         counts: dict[str, int] = {}
         for words in known:
