@@ -4,7 +4,7 @@ import os
 
 import dagster as dg
 
-from assets import alignment, curation, evaluation, registry, shards, signals, sources, training
+from assets import alignment, curation, evaluation, finetuning, registry, shards, signals, sources, training
 from assets.home import Home, quieten
 from assets.jobs import JOBS
 from assets.requirements import Requirements
@@ -17,9 +17,11 @@ home = Home.of(os.environ)
 quieten(os.environ)
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([sources, shards, signals, curation, training, evaluation, registry, alignment]),
+    assets=dg.load_assets_from_modules(
+        [sources, shards, signals, curation, training, evaluation, finetuning, registry, alignment]
+    ),
     asset_checks=dg.load_asset_checks_from_modules(
-        [sources, shards, signals, curation, training, evaluation, registry, alignment]
+        [sources, shards, signals, curation, training, evaluation, finetuning, registry, alignment]
     ),
     jobs=JOBS,
     schedules=SCHEDULES,

@@ -50,7 +50,7 @@ def classifier_report(context: dg.AssetExecutionContext, corpora: CorpusStore) -
     """How often the classifier is right on held-out concepts: from all parts, from each alone, and class by class."""
     report = evaluated(context, corpora, upstream.latest(context, classifier)["bundle_uri"])
     result = _materialized(report, accuracy(report["metrics"]))
-    per_class = _rows(PER_CLASS, report.get("per_class", ()))
+    per_class = table_of(PER_CLASS, report.get("per_class", ()))
     return result._replace(metadata={**(result.metadata or {}), "per_class": table(PER_CLASS, per_class)})
 
 
@@ -88,7 +88,7 @@ def _materialized(report: Report, summary: str) -> dg.MaterializeResult[None]:
         data_version=dg.DataVersion(digest_of([report["model_digest"], report["evaluation_digest"], metrics])),
         metadata={
             "headline": headline(summary),
-            "metrics": table(("metric", *FIGURES), _rows(("metric", *FIGURES), named)),
+            "metrics": table(("metric", *FIGURES), table_of(("metric", *FIGURES), named)),
             "report_uri": report["uri"],
             "evaluation_digest": report["evaluation_digest"],
             "view_digest": report["view_digest"],
@@ -96,5 +96,6 @@ def _materialized(report: Report, summary: str) -> dg.MaterializeResult[None]:
     )
 
 
-def _rows(columns: Sequence[str], rows: Iterable[Report]) -> Iterable[list[object]]:
+def table_of(columns: Sequence[str], rows: Iterable[Report]) -> Iterable[list[object]]:
+    """The rows of a table of these columns; what a row lacks is empty."""
     return ([row.get(column, "") for column in columns] for row in rows)

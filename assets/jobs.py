@@ -4,12 +4,14 @@ import dagster as dg
 
 from assets.alignment import aligned_view, alignment_signals
 from assets.curation import curated_view, declared_view
+from assets.finetuning import evaluation_report, finetuned_model
 from assets.registry import champion_aligner
 
 # Every step is a function call of this process: starting a process per step would cost more than most steps.
 journey = dg.define_asset_job(
     "journey",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(declared_view),  # of other partitions
+    # What is left out has other partitions.
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(declared_view, finetuned_model, evaluation_report),
     executor_def=dg.in_process_executor,
     description="The whole way: from source records to a promoted model, and back to alignment of the data.",
 )

@@ -31,12 +31,12 @@ class Materialized:
         return self.metadata[name]
 
 
-def latest(context: Context, asset: dg.AssetsDefinition | dg.AssetKey) -> Materialized:
-    """The materialization to build on: of this run where it made one, else the newest of the partition."""
+def latest(context: Context, asset: dg.AssetsDefinition | dg.AssetKey, *, partition: str | None = None) -> Materialized:
+    """The materialization to build on: of this run where it made one, else the newest of the partition, or a named."""
     key = asset if isinstance(asset, dg.AssetKey) else asset.key
-    found = find_latest(context, key)
+    found = find_latest(context, key, partition=partition)
     if found is None:
-        partition = partition_of(context, key)
+        partition = partition or partition_of(context, key)
         raise CorpusError(
             f"{key.to_user_string()}, partition {partition}: never materialized. Materialize it first, or run the "
             "job `journey` for this partition."
@@ -44,9 +44,9 @@ def latest(context: Context, asset: dg.AssetsDefinition | dg.AssetKey) -> Materi
     return found
 
 
-def find_latest(context: Context, key: dg.AssetKey) -> Materialized | None:
+def find_latest(context: Context, key: dg.AssetKey, *, partition: str | None = None) -> Materialized | None:
     """As `latest`, or None where there is none."""
-    filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition_of(context, key)])
+    filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition or partition_of(context, key)])
     records = context.instance.fetch_materializations(filters, limit=5).records
     mine = [record for record in records if record.run_id == context.run.run_id]
     return _plain((mine or records)[0]) if records else None

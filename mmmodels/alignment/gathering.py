@@ -53,7 +53,7 @@ class _Gather(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
-        if dist.get_backend() == "nccl":
+        if gradient.is_cuda:  # nccl
             own = gradient.new_empty((ctx.num_rows, *gradient.shape[1:]))
             dist.reduce_scatter_tensor(own, gradient)
             return own

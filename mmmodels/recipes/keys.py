@@ -39,6 +39,8 @@ def run_key_of(recipe: Recipe, *, view_digest: str, parent: str = "", weights: M
     The same key resumes, another key is another run.
     """
     config = asdict(recipe)
-    del config["training"]["num_workers"], config["training"]["peak_teraflops"], config["loading"]
+    for name in ("num_workers", "min_workers", "peak_teraflops"):
+        del config["training"][name]
+    del config["loading"]
     parts = {"recipe": config, "view": view_digest, "parent": parent, "code": code_version()}
     return digest_of(parts | ({"weights": dict(weights)} if weights else {}))[:32]

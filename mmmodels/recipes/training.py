@@ -62,6 +62,8 @@ class TrainingConfig:
     """Dense operations of one worker's device in a second, for the MFU; 0 = by its name. Not part of the run key."""
     num_workers: int = 2
     """Ray Train workers; 0 runs in this process. Not part of the run key: a run may resume at another size."""
+    min_workers: int = 0
+    """Where machines come and go, the run goes on with any number from this to `num_workers`; 0 = exactly that many."""
     without_fold: int = -1
     """Train without this half of the groups (0 or 1), so that the model can judge it; -1 = train on all."""
 

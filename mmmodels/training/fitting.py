@@ -3,20 +3,23 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
 from pyarrow.fs import FSSpecHandler, PyFileSystem
-from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig, WorkerGroupError
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from mmmodels.recipes import Recipe
+from mmmodels.recipes import Recipe, TrainingConfig
 from mmmodels.tracking import Tracker
 from mmmodels.training.reporting import KEPT, VALIDATION_LOSS, LocalReporter, MlflowReporter, RayReporter
+from pipelines.errors import CorpusError
 from pipelines.storage import filesystem_of, is_local
 
 MAX_FAILURES = 2
+RESIZE_SECONDS = 60.0
+"""Between two looks at whether machines have come or gone."""
 RAY_FOLDER = "ray"
 """Of a run's folder: what Ray Train keeps there."""
 WORKER_ENVIRONMENT = {
@@ -61,15 +64,14 @@ def fit_on_ray(
 
     Ray Train resumes a run of the same name under the same path by itself: the name is the run's folder.
     """
-    import torch
-
-    workers = recipe.training.num_workers
-    with _cluster(num_cpus=workers + 1):
-        trainer = TorchTrainer(
+    with _cluster(num_cpus=recipe.training.num_workers + 1) as is_own:
+        gpus = int(ray.cluster_resources().get("GPU", 0))
+        trainer = _Trainer(
             train_on_ray,
             train_loop_config=config,
-            scaling_config=ScalingConfig(num_workers=workers, use_gpu=torch.cuda.is_available()),
-            torch_config=TorchConfig(backend="nccl" if torch.cuda.is_available() else "gloo"),
+            scaling_config=scaling_of(recipe.training, gpus=gpus, most=gpus if is_own and gpus else None),
+            # What ranks agree about (losses of a window, notices) lies in the memory of processors.
+            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpus else "gloo"),
             run_config=RunConfig(
                 name=RAY_FOLDER,
                 **_stored_at(config["folder"]),
@@ -78,9 +80,46 @@ def fit_on_ray(
                 callbacks=[MlflowReporter(tracker, f"{config['folder']}/{RAY_FOLDER}"), *callbacks],
             ),
         )
-        result = trainer.fit()
-    returned: Mapping[str, Any] = result.return_value
+        returned: Mapping[str, Any] = trainer.finished().return_value
     return returned
+
+
+def scaling_of(training: TrainingConfig, *, gpus: int, most: int | None = None) -> ScalingConfig:
+    """As many workers as the recipe says, or as few as it allows while machines are away; at most `most`."""
+    workers = min(training.num_workers, most or training.num_workers)
+    least = min(training.min_workers or workers, workers)
+    return ScalingConfig(
+        num_workers=workers if least == workers else (least, workers),
+        use_gpu=gpus > 0,
+        elastic_resize_monitor_interval_s=RESIZE_SECONDS,
+    )
+
+
+class _Trainer(TorchTrainer):  # type: ignore[misc]
+    """Ends with the process: Ctrl-C and a stop by Dagster are raised here, and take the workers along.
+
+    Ray's own handler would end the process as if the run had succeeded, and stay in place after it.
+    """
+
+    controller: Any = None
+
+    def _register_sigint_handler(self, controller: Any) -> None:
+        self.controller = controller
+
+    def finished(self) -> Result:
+        """Of the run to its end; an error that a user can mend comes as it was raised in the worker."""
+        try:
+            return self.fit()
+        except WorkerGroupError as error:
+            for failure in error.worker_failures.values():
+                if isinstance(failure, CorpusError):
+                    raise failure from None
+            raise
+        except BaseException:
+            if self.controller is not None:
+                with suppress(Exception):
+                    ray.kill(self.controller)
+            raise
 
 
 def _stored_at(folder: str) -> dict[str, Any]:
@@ -100,10 +139,10 @@ def _kept(config: Mapping[str, Any]) -> CheckpointConfig:
 
 
 @contextmanager
-def _cluster(*, num_cpus: int) -> Iterator[None]:
-    """Join the cluster of RAY_ADDRESS, or start one here and stop it."""
+def _cluster(*, num_cpus: int) -> Iterator[bool]:
+    """Join the cluster of RAY_ADDRESS, or start one here and stop it; whether it was started here."""
     if ray.is_initialized():
-        yield
+        yield False
         return
     address = os.environ.get("RAY_ADDRESS")
     local: dict[str, Any] = {} if address else {"num_cpus": num_cpus, "include_dashboard": False}
@@ -114,6 +153,6 @@ def _cluster(*, num_cpus: int) -> Iterator[None]:
         address=address or "local", log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **local
     )
     try:
-        yield
+        yield not address
     finally:
         ray.shutdown()

@@ -13,7 +13,8 @@ from mmmodels.recipes import Recipe, code_version
 from mmmodels.tasks.register import kind_of
 from mmmodels.tracking import Dataset, Tracker
 from mmmodels.training.efficiency import FORMULA, peak_of
-from mmmodels.training.following import progress
+from mmmodels.training.following import Tell, progress
+from mmmodels.training.leasing import alone
 from mmmodels.training.results import RESULT, TrainingResult, finished, key_of, names_of, result_of
 from pipelines import storage
 from pipelines.curation.views import open_view
@@ -27,7 +28,7 @@ def train(recipe: Recipe, *, layout: Layout, view: str, view_digest: str, **sett
     return train_mixture(recipe, Mixture(parts=((open_view(layout, view, view_digest), 1.0),)), **settings)
 
 
-def train_mixture(
+def train_mixture(  # noqa: PLR0913 - all but two are for other systems
     recipe: Recipe,
     mixture: Mixture,
     *,
@@ -37,11 +38,13 @@ def train_mixture(
     parent_bundle: str | None = None,
     parent_run_id: str | None = None,
     callbacks: Sequence[Any] = (),
+    on_progress: Tell | None = None,
 ) -> TrainingResult:
     """Train to the end, from the newest checkpoint of this run key; at once where it is finished already.
 
     `links` are tags that tie the run to other systems, `parent_run_id` puts it under another run of MLflow, `callbacks`
-    (of Ray Train) also see every report.
+    (of Ray Train) also see every report, `on_progress` is told the newest metrics every so often, also where another
+    process trains this run: then this call waits for it and takes its result, or goes on with the run where it died.
     """
     _check_parent(recipe, parent_bundle)
     parent_bundle = _absolute(parent_bundle) if parent_bundle else None
@@ -52,14 +55,38 @@ def train_mixture(
     if known:
         return known
     folder = _folder(mixture.layout, run_key)
+    with progress(recipe, folder, tell=on_progress), alone(folder, what=f"train {recipe.name}"):
+        # Who waited for another process finds what that one made.
+        return result_of(mixture.layout, run_key) or _trained(
+            recipe,
+            mixture,
+            tracker=Tracker(uri=tracking_uri, experiment=recipe.name, artifacts=artifact_root),
+            folder=folder,
+            links=dict(links or {}) | {"run_key": run_key, "parent_digest": parent},
+            parent_bundle=parent_bundle,
+            parent_run_id=parent_run_id,
+            callbacks=callbacks,
+        )
+
+
+def _trained(
+    recipe: Recipe,
+    mixture: Mixture,
+    *,
+    tracker: Tracker,
+    folder: str,
+    links: Mapping[str, str],
+    parent_bundle: str | None,
+    parent_run_id: str | None,
+    callbacks: Sequence[Any],
+) -> TrainingResult:
+    """The run, held by this process, to its end."""
+    run_key = links["run_key"]
     peak = peak_of(recipe, _device_name())
-    tracker = Tracker(uri=tracking_uri, experiment=recipe.name, artifacts=artifact_root)
     run_id = tracker.start(
         run_key,
         params=asdict(recipe) | {"code_version": code_version()},
-        tags=dict(links or {})
-        | {"run_key": run_key, "checkpoints": folder, "parent_digest": parent}
-        | {"mfu.formula": FORMULA, "mfu.peak": peak.told},
+        tags=dict(links) | {"checkpoints": folder} | {"mfu.formula": FORMULA, "mfu.peak": peak.told},
         datasets=_datasets(mixture),
         parent_run_id=parent_run_id,
     )
@@ -75,8 +102,8 @@ def train_mixture(
     try:
         config["validates"] = _prepare(recipe, mixture, parent_bundle=parent_bundle)
         outcome = _fit(recipe, config, tracker, callbacks)
-    except BaseException:
-        tracker.finish("FAILED")
+    except BaseException as error:
+        tracker.finish("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     result = _result(recipe, run_key=run_key, folder=folder, run_id=run_id, outcome=outcome)
     _close(tracker, result, validates=config["validates"])
@@ -166,5 +193,4 @@ def _fit(recipe: Recipe, config: dict[str, Any], tracker: Tracker, callbacks: Se
     from mmmodels.training.fitting import fit_here, fit_on_ray
 
     fit = fit_on_ray if recipe.training.num_workers else fit_here
-    with progress(recipe, config["folder"]):
-        return fit(recipe, config, tracker, callbacks)
+    return fit(recipe, config, tracker, callbacks)

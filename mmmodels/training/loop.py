@@ -1,5 +1,6 @@
 """The training loop: one for every task, the same on one process and on many."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -69,10 +70,13 @@ class Loop:
         shard(model, self.config, world_size=self.world_size, device=self.device)
         optimizer = build_optimizer(model, self.config)
         average = WeightAverage(model, decay=self.config.ema_decay) if self.config.ema_decay > 0 else None
-        folder = self.reporter.latest()
-        if folder is not None:
-            state = load_state(folder, run_key=self.run_key, model=model, optimizer=optimizer, average=average)
-            self.first_step, self.curve = self.loader.plan.resume(state.data), state.curve
+        with self.reporter.latest() as folder:
+            if folder is not None:
+                state = load_state(folder, run_key=self.run_key, model=model, optimizer=optimizer, average=average)
+                self.first_step, self.curve = self.loader.plan.resume(state.data), state.curve
+                self.reporter.resumed(self.curve)
+        if self.rank == 0:
+            _forget_killed(self.run_key)
         wrapped = wrap(model, self.config, world_size=self.world_size).train()
         stepper = Stepper(model=wrapped, optimizer=optimizer, config=self.config, device=self.device, averaged=average)
         return stepper, model
@@ -116,7 +120,7 @@ class Loop:
 
     def _save(self, step: int, curve: list[dict[str, float]], stepper: Stepper, model: nn.Module) -> Path | None:
         """All ranks come here: a sharded state is gathered from them. Only rank 0 has a folder in the end."""
-        folder = Path(tempfile.mkdtemp(prefix="trivium-checkpoint-")) if self.rank == 0 else None
+        folder = Path(tempfile.mkdtemp(prefix=_aside(self.run_key))) if self.rank == 0 else None
         save_state(
             folder,
             run_key=self.run_key,
@@ -128,6 +132,17 @@ class Loop:
         )
         self.saved_at = time.monotonic()
         return folder
+
+
+def _aside(run_key: str) -> str:
+    """How folders begin in which checkpoints are made."""
+    return f"trivium-checkpoint-{run_key}-"
+
+
+def _forget_killed(run_key: str) -> None:
+    """A process that was killed while it made a checkpoint has left one; nobody else trains this run."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_aside(run_key)}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _compile(model: Any) -> None:

@@ -1,9 +1,11 @@
 """How a step becomes known: Ray Train's report on a cluster, the same files and the same writer in one process."""
 
 import json
+import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +18,19 @@ from pipelines.storage import exists, get_folder, is_local, local_path, names, p
 KEPT, METRICS = 2, "metrics.json"
 """Checkpoints beside the newest: the best ones by their validation loss, or the ones before it."""
 VALIDATION_LOSS = "validation_loss"
+EARLIER = "earlier"
+"""Of the first report after a resume: the curve before it."""
 
 
 class Reporter(Protocol):
     """Where the loop takes its start from and tells of its steps."""
 
-    def latest(self) -> Path | None:
-        """Folder of the newest checkpoint, or None at the first start."""
+    def latest(self) -> AbstractContextManager[Path | None]:
+        """Folder of the newest checkpoint while the block runs, or None at the first start."""
+        ...
+
+    def resumed(self, curve: Sequence[Mapping[str, float]]) -> None:
+        """What was reported before the checkpoint: a process killed between it and MLflow has left a step out there."""
         ...
 
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
@@ -39,18 +47,26 @@ class RayReporter:
 
     def __init__(self) -> None:
         self.warned = False
+        self.earlier: list[dict[str, float]] = []
 
-    def latest(self) -> Path | None:
+    @contextmanager
+    def latest(self) -> Iterator[Path | None]:
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
-            return None
-        target = Path(tempfile.mkdtemp(prefix="trivium-resume-"))
-        return Path(checkpoint.to_directory(str(target)))
+            yield None
+            return
+        with checkpoint.as_directory() as folder:
+            yield Path(folder)
+
+    def resumed(self, curve: Sequence[Mapping[str, float]]) -> None:
+        """The controller alone writes to MLflow: it gets them with the first report."""
+        self.earlier = [dict(point) for point in curve]
 
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
         stored = Checkpoint.from_directory(str(checkpoint)) if checkpoint else None
+        earlier, self.earlier = self.earlier, []
         ray.train.report(
-            dict(metrics),
+            dict(metrics) | ({EARLIER: earlier} if earlier else {}),
             checkpoint=stored,
             checkpoint_upload_mode=CheckpointUploadMode.ASYNC,
             delete_local_checkpoint_after_upload=True,
@@ -71,13 +87,20 @@ class LocalReporter:
         self.tracker = tracker
         self.callbacks = callbacks
 
-    def latest(self) -> Path | None:
+    @contextmanager
+    def latest(self) -> Iterator[Path | None]:
         found = self._stored()
         if not found:
-            return None
-        if is_local(found[-1]):
-            return local_path(found[-1])
-        return get_folder(found[-1], Path(tempfile.mkdtemp(prefix="trivium-resume-")) / "checkpoint", last=METRICS)
+            yield None
+        elif is_local(found[-1]):
+            yield local_path(found[-1])
+        else:
+            with tempfile.TemporaryDirectory(prefix="trivium-resume-") as scratch:
+                yield get_folder(found[-1], Path(scratch) / "checkpoint", last=METRICS)
+
+    def resumed(self, curve: Sequence[Mapping[str, float]]) -> None:
+        if self.tracker:
+            _log_earlier(self.tracker, curve)
 
     def report(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
         step = int(metrics["step"])
@@ -115,9 +138,15 @@ class MlflowReporter(UserCallback):  # type: ignore[misc]
         """URI of the folder that holds the checkpoints."""
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:  # noqa: ARG002
+        _log_earlier(self.tracker, metrics[0].get(EARLIER, ()))
         machines = {name: value for one in metrics[1:] for name, value in one.items() if name.startswith("system/")}
         uri = f"{self.folder}/{checkpoint.path.rstrip('/').rsplit('/', 1)[-1]}" if checkpoint else None
         _log(self.tracker, machines | metrics[0], checkpoint_uri=uri)
+
+
+def _log_earlier(tracker: Tracker, curve: Sequence[Mapping[str, float]]) -> None:
+    """Steps that MLflow has already are left out."""
+    tracker.log_points((int(point["step"]), _without_step(point)) for point in curve)
 
 
 def _log(tracker: Tracker, metrics: Mapping[str, float], *, checkpoint_uri: str | None) -> None:
@@ -147,7 +176,7 @@ def _move(folder: Path, uri: str) -> None:
 def _loss_of(checkpoint: str) -> float:
     """Its validation loss; where there is none, all are alike and the newer ones are kept."""
     found: Any = read_json(f"{checkpoint}/{METRICS}").get(VALIDATION_LOSS, 0.0)
-    return float(found)
+    return math.inf if math.isnan(found) else float(found)
 
 
 def _step_of(checkpoint: str) -> int:
@@ -155,4 +184,4 @@ def _step_of(checkpoint: str) -> int:
 
 
 def _without_step(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items() if name != "step"}
+    return {name: float(value) for name, value in metrics.items() if name not in ("step", EARLIER)}

@@ -3,7 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,11 @@ class _Telling:
     peak_operations: float | None
     """Of all ranks together, a second."""
 
-    def latest(self) -> Path | None:
+    def latest(self) -> AbstractContextManager[Path | None]:
         return self.inner.latest()
+
+    def resumed(self, curve: Sequence[Mapping[str, float]]) -> None:
+        self.inner.resumed(curve)
 
     def is_ending(self) -> bool:
         return self.inner.is_ending()
@@ -61,7 +65,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
     """Train one rank; rank 0 writes the bundle. Gives samples and seconds of this attempt and the whole curve."""
     recipe = recipe_from(config["recipe"])
     rank, world_size = rank_and_size(ray.train.get_context())
-    _share_cores(world_size)
+    _share_cores(int(ray.train.get_context().get_local_world_size()))
     mixture = open_mixture(Layout(config["root"]), config["views"])
     data = prepare_for(recipe, mixture, parent_bundle=config["parent_bundle"])
     task = build_task(recipe, data, parent_bundle=config["parent_bundle"])

@@ -20,11 +20,12 @@ from pipelines.storage.files import (
     write_table,
 )
 from pipelines.storage.folders import get_folder, put_folder
-from pipelines.storage.locking import exclusive
+from pipelines.storage.locking import HeldError, exclusive
 from pipelines.storage.places import filesystem_of, is_local, is_missing, local_path
 from pipelines.storage.ranges import read_chunks, read_many, read_ranges
 
 __all__ = [
+    "HeldError",
     "exclusive",
     "exists",
     "file_sha256",

@@ -18,6 +18,10 @@ from pipelines.storage.places import explained, is_local, local_path
 _LOCK = ".lock"
 
 
+class HeldError(StorageError):
+    """Another run has the folder."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
     """Who works on a folder."""
@@ -110,11 +114,11 @@ def _read(path: Path) -> dict[str, object]:
     return {}
 
 
-def _held(uri: str, holder: dict[str, object], advice: str = "") -> StorageError:
+def _held(uri: str, holder: dict[str, object], advice: str = "") -> HeldError:
     if "since" not in holder:
-        return StorageError(f"{uri}: another run works on it. Wait for it to end.{advice}")
+        return HeldError(f"{uri}: another run works on it. Wait for it to end.{advice}")
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(str(holder["since"]))))
-    return StorageError(
+    return HeldError(
         f"{uri}: {holder['what']} works on it, process {holder['process']} on {holder['host']}, since {since} UTC. "
         f"Wait for it to end, or end it.{advice}"
     )
