@@ -1,6 +1,8 @@
 """The verb `evaluate`: a bundle on what a view holds out."""
 
 import argparse
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from mmmodels.evaluation.reports import GROUPS, evaluate
@@ -21,14 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """One line a metric: value, 95 % interval, chance; the whole report lies at `uri`."""
+    """Values with 95 % intervals and chance, a line for each question; the whole report lies at `uri`."""
     view = the_view(args)
     groups = args.group or GROUPS
     report = evaluate(args.model, layout=Layout(args.root), view=view.view, view_digest=view.digest, groups=groups)
     if args.json:
         return report
-    lines = {
-        name: f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}] of {m['n']}, chance {m['chance']:.3f}"
-        for name, m in report["metrics"].items()
-    }
-    return {"uri": report["uri"], **lines}
+    return {"uri": report["uri"], **dict(lines(report["metrics"])), "protocol": report["protocol_digest"]}
+
+
+def lines(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """One for each question that was asked, e.g. a direction on a set, with all that was measured of it."""
+    for place, group in groupby(metrics.items(), key=lambda named: named[0].rpartition("/")[0]):
+        found = list(group)
+        first = found[0][1]
+        among = f" among {first['num_candidates']:.0f}" if first.get("num_candidates") else ""
+        cells = "; ".join(f"{name.rpartition('/')[2]} {_cell(figures)}" for name, figures in found)
+        yield place or found[0][0], f"{cells}; {first['n']} queries{among}"
+
+
+def _cell(figures: Mapping[str, Any]) -> str:
+    """Value, 95 % interval, and what chance gives."""
+    digits = 1 if figures["value"] > 1 else 3
+    value, low, high = (f"{figures[name]:.{digits}f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}] chance {figures['chance']:.{digits}f}"
