@@ -4,9 +4,17 @@ from pathlib import Path
 
 from mmmodels.errors import CheckpointError
 from pipelines import storage
+from pipelines.layout import Layout
 from pipelines.samples import digest_of
 
 DEFAULT_CACHE = ".trivium/cache"
+
+
+def weights_cache(root: str) -> str:
+    """Where weights that towers start from are kept: under a local root, else in the user's cache."""
+    if storage.is_local(root):
+        return Layout(root).cache("weights")
+    return str(Path.home() / ".cache" / "trivium" / "weights")
 
 
 def fetched(uri: str, *, cache: str) -> Path:

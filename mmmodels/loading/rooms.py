@@ -45,8 +45,12 @@ class Rooms:
 
     def give_back(self, room: Room) -> None:
         """It may be written again; page-locked memory goes to its allocator, which waits for copies under way."""
-        if not room.is_pinned:
+        if room.is_pinned:
+            return
+        if room.key in self._free:
             self._free[room.key].append(room)
+        elif room.descriptor >= 0:  # all others were closed: a run that failed gives its last ones back late
+            os.close(room.descriptor)
 
     def close(self) -> None:
         """No further process may map them."""

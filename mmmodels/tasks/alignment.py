@@ -11,7 +11,7 @@ from torch import nn
 
 from mmmodels.alignment.bundle import load_aligner, load_weights, read_bundle
 from mmmodels.alignment.model import Batch, TriModal
-from mmmodels.encoders.fetching import DEFAULT_CACHE
+from mmmodels.encoders.fetching import weights_cache
 from mmmodels.encoders.pretrained import load_pretrained
 from mmmodels.errors import CheckpointError, RecipeError
 from mmmodels.loading import Reading
@@ -20,7 +20,6 @@ from mmmodels.preparing import Prepared, Rows
 from mmmodels.recipes import ModelConfig, Recipe
 from mmmodels.tasks.inputs import Inputs
 from pipelines.curation.splits import Split
-from pipelines.storage import is_local, local_path
 
 MODALITIES = {
     "triple": ("image", "text", "audio"),
@@ -50,8 +49,7 @@ class AlignmentTask:
         if self.parent is not None:
             self._go_on_from(model, self.parent)
             return model
-        cache = self.data.layout.cache("weights")
-        load_pretrained(model, cache=str(local_path(cache)) if is_local(cache) else DEFAULT_CACHE)
+        load_pretrained(model, cache=weights_cache(self.data.layout.root))
         return model
 
     def _go_on_from(self, model: TriModal, parent: Path) -> None:

@@ -50,7 +50,7 @@ def train_mixture(  # noqa: PLR0913 - all but two are for other systems
     parent_bundle = _absolute(parent_bundle) if parent_bundle else None
     parent = _parent_digest(parent_bundle)
     # What is left of the views after withdrawals is what is trained on, so a run after `forget` is another run.
-    run_key = key_of(recipe, view_digest=mixture.digest, parent=parent)
+    run_key = key_of(recipe, layout=mixture.layout, view_digest=mixture.digest, parent=parent)
     known = result_of(mixture.layout, run_key)
     if known:
         return known

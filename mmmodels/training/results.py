@@ -29,7 +29,7 @@ class TrainingResult:
 
 def finished(recipe: Recipe, *, layout: Layout, view_digest: str, parent: str = "") -> TrainingResult | None:
     """The result of the run over data of this effective digest, or None."""
-    return result_of(layout, key_of(recipe, view_digest=view_digest, parent=parent))
+    return result_of(layout, key_of(recipe, layout=layout, view_digest=view_digest, parent=parent))
 
 
 def result_of(layout: Layout, run_key: str) -> TrainingResult | None:
@@ -40,19 +40,22 @@ def result_of(layout: Layout, run_key: str) -> TrainingResult | None:
     return TrainingResult(**(storage.read_json(uri) | {"created": False}))  # type: ignore[arg-type]
 
 
-def key_of(recipe: Recipe, *, view_digest: str, parent: str = "") -> str:
+def key_of(recipe: Recipe, *, layout: Layout, view_digest: str, parent: str = "") -> str:
     """The run key, with the bytes of pretrained weights in it: a file of the same name may have changed."""
-    return run_key_of(recipe, view_digest=view_digest, parent=parent, weights=_pretrained(recipe))
+    return run_key_of(recipe, view_digest=view_digest, parent=parent, weights=_pretrained(recipe, layout))
 
 
-def _pretrained(recipe: Recipe) -> dict[str, str]:
+def _pretrained(recipe: Recipe, layout: Layout) -> dict[str, str]:
     """Modality -> sha256 of the weights that its tower starts from."""
     named = {name: recipe.model.tower(name).pretrained for name in recipe.model.modalities}
     if recipe.task not in ("align", "reconstruct") or not any(named.values()):
         return {}
+    from mmmodels.encoders.fetching import weights_cache
     from mmmodels.encoders.pretrained import find_weights  # imports torch
 
-    return {name: storage.file_sha256(str(find_weights(location))) for name, location in named.items() if location}
+    cache = weights_cache(layout.root)
+    paths = {name: find_weights(location, cache=cache) for name, location in named.items() if location}
+    return {name: storage.file_sha256(str(path)) for name, path in paths.items()}
 
 
 def names_of(mixture: Mixture) -> list[str]:

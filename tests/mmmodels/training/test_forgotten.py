@@ -34,8 +34,12 @@ def key_asked_for(view: View, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_run_after_forget_is_another_run_of_the_same_view(view: View, monkeypatch: pytest.MonkeyPatch):
     before, recipe = key_asked_for(view, monkeypatch), find_recipe("tiny", SMALL)
     add_tombstones(view.layout, view.table(["uid"]).slice(0, 1))
-    assert before == key_of(recipe, view_digest=view.digest)
-    assert key_asked_for(view, monkeypatch) == key_of(recipe, view_digest=view.effective_digest) != before
+    assert before == key_of(recipe, layout=view.layout, view_digest=view.digest)
+    assert (
+        key_asked_for(view, monkeypatch)
+        == key_of(recipe, layout=view.layout, view_digest=view.effective_digest)
+        != before
+    )
 
 
 def test_no_pool_of_a_training_holds_what_was_forgotten(view: View):
