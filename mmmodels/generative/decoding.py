@@ -58,7 +58,6 @@ def generate(
     vocabulary: Vocabulary,
     decoding: DecodingConfig,
     allowed: Tensor | None = None,
-    caches: bool = True,
 ) -> list[Answer]:
     """An answer to each prompt about its row of the media; the model should be in `eval`.
 
@@ -66,8 +65,38 @@ def generate(
     """
     with torch.inference_mode():
         memory = model.memory(media)
-        said = _said(model, memory, prompts, vocabulary, decoding, allowed, caches=caches)
+        said = _said(model, memory, prompts, vocabulary, decoding, allowed)
         return _answers(model, memory, prompts, said, vocabulary)
+
+
+def greedy_by_recomputing(
+    model: Generator,
+    media: Mapping[str, Tensor],
+    prompts: Sequence[Sequence[int]],
+    *,
+    vocabulary: Vocabulary,
+    max_new_tokens: int,
+    allowed: Tensor | None = None,
+) -> list[list[int]]:
+    """Greedy answers by a plain loop that reads everything again for every token: what `generate` is held to.
+
+    transformers always caches where it is given embeddings, whatever it is told; so the comparison needs this loop.
+    """
+    with torch.inference_mode():
+        memory, output = model.memory(media), model.lm.get_output_embeddings()
+        ids_BL, there_BL = (v.to(memory.tokens_BMW.device) for v in padded_before(prompts, pad=vocabulary.pad))
+        start, done_B = ids_BL.shape[1], torch.zeros(len(prompts), dtype=torch.bool, device=ids_BL.device)
+        for _ in range(max_new_tokens):
+            logits_BV = output(model.hidden(memory, ids_BL, there_BL)[:, -1]).float()
+            if allowed is not None:
+                logits_BV = logits_BV.masked_fill(~allowed.to(logits_BV.device)[None], float("-inf"))
+            next_B = logits_BV.argmax(dim=1).masked_fill(done_B, vocabulary.pad)
+            ids_BL = torch.cat([ids_BL, next_B[:, None]], dim=1)
+            there_BL = torch.cat([there_BL, ~done_B[:, None]], dim=1)
+            done_B = done_B | (next_B == vocabulary.end)
+            if bool(done_B.all()):
+                break
+        return [_cut(row, vocabulary.end) for row in ids_BL[:, start:].tolist()]
 
 
 def score(
@@ -90,8 +119,6 @@ def _said(
     vocabulary: Vocabulary,
     decoding: DecodingConfig,
     allowed: Tensor | None,
-    *,
-    caches: bool,
 ) -> Tensor:
     """(B, L): ids of answers, each with its end and padding behind it."""
     ids_BL, there_BL = padded_before(prompts, pad=vocabulary.pad)
@@ -105,13 +132,13 @@ def _said(
             torch.manual_seed(decoding.seed)
         said: Tensor = model.lm.generate(
             **inputs,
-            generation_config=_settings(decoding, vocabulary, caches=caches),
+            generation_config=_settings(decoding, vocabulary),
             logits_processor=[] if allowed is None else [_Allowed(allowed.to(device))],
         )
     return said
 
 
-def _settings(decoding: DecodingConfig, vocabulary: Vocabulary, *, caches: bool) -> Any:
+def _settings(decoding: DecodingConfig, vocabulary: Vocabulary) -> Any:
     from transformers import GenerationConfig
 
     chosen: dict[str, Any] = {}
@@ -125,7 +152,6 @@ def _settings(decoding: DecodingConfig, vocabulary: Vocabulary, *, caches: bool)
         pad_token_id=vocabulary.pad,
         bos_token_id=vocabulary.start,
         eos_token_id=vocabulary.end,
-        use_cache=caches,
         **chosen,
     )
 
@@ -144,12 +170,16 @@ def _answers(
     model: Generator, memory: Memory, prompts: Sequence[Sequence[int]], said: Tensor, vocabulary: Vocabulary
 ) -> list[Answer]:
     rows: list[list[int]] = said.tolist()
-    cut = [row[: row.index(vocabulary.end)] if vocabulary.end in row else row for row in rows]
+    cut = [_cut(row, vocabulary.end) for row in rows]
     scores = _scored(model, memory, prompts, cut, vocabulary).tolist()
     return [
         Answer(ids=ids, log_likelihood=found, is_whole=vocabulary.end in row)
         for ids, found, row in zip(cut, scores, rows, strict=True)
     ]
+
+
+def _cut(row: list[int], end: int) -> list[int]:
+    return row[: row.index(end)] if end in row else row
 
 
 def _scored(
