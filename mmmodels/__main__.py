@@ -7,6 +7,10 @@ from pipelines.verbs import run_verb
 VERBS: dict[str, tuple[str, str]] = {
     "plan": ("mmmodels.training.plan_command", "which samples a run reads, step by step, before it runs"),
     "train": ("mmmodels.training.command", "a recipe over a view: Ray Train, tracked, resumable"),
+    "tune": (
+        "mmmodels.searching.command",
+        "settings of a recipe: many runs, the bad ones stopped early (Ray Tune, ASHA)",
+    ),
     "evaluate": ("mmmodels.evaluation.command", "a bundle on what a view holds out, with intervals"),
     "score": ("mmmodels.scoring.command", "vectors and alignment signals of snapshots by a model"),
     "labels": ("mmmodels.tasks.labels_command", "a label file into the root, for a classifier of its labels"),

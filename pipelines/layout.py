@@ -86,6 +86,10 @@ class Layout:
     def checkpoints(self, run_key: str = "") -> str:
         return f"{self.root}/checkpoints/{run_key}".rstrip("/")
 
+    def tuning(self, key: str) -> str:
+        """What is known of the trials of a search."""
+        return f"{self.root}/tuning/{key}"
+
     def report(self, name: str) -> str:
         return f"{self.root}/reports/{name}"
 

@@ -108,6 +108,13 @@ class Tracker:
         return checkpoints.find_or_create(client, run, uri=uri, step=step)
 
     @patient
+    def other(self, run_key: str) -> "Tracker | None":
+        """The run of another key in the same experiment, as it is; None where there is none."""
+        client = open_client(self.uri)
+        run = find_run(client, [self._experiment_id(client)], run_key)
+        return _tracker(self.uri, self.experiment, self.artifacts, run.info.run_id, None) if run else None
+
+    @patient
     def set_links(self, links: Mapping[str, str]) -> None:
         """Tag the run with ids of other systems; `<name>.earlier` keeps what a later attempt changes."""
         client = open_client(self.uri)

@@ -45,16 +45,11 @@ def train_on_ray(config: dict[str, Any]) -> dict[str, Any]:
 def fit_here(
     _recipe: Recipe, config: dict[str, Any], tracker: Tracker, callbacks: Sequence[Any] = ()
 ) -> Mapping[str, Any]:
-    """Run to the end in this process: Ray Train's local mode starts no cluster, keeps no checkpoint, calls nobody."""
+    """Run to the end in this process, without Ray, which may be busy with a search that this run is a trial of."""
+    from mmmodels.training.worker import Place, train_worker
 
-    from mmmodels.training.worker import train_worker
-
-    def train_locally(config: dict[str, Any]) -> dict[str, Any]:
-        return train_worker(config, reporter=LocalReporter(f"{config['folder']}/local", tracker, callbacks))
-
-    trainer = TorchTrainer(train_locally, train_loop_config=config, scaling_config=ScalingConfig(num_workers=0))
-    returned: Mapping[str, Any] = trainer.fit().return_value
-    return returned
+    reporter = LocalReporter(f"{config['folder']}/local", tracker, callbacks)
+    return train_worker(config, reporter=reporter, place=Place())
 
 
 def fit_on_ray(
@@ -64,7 +59,7 @@ def fit_on_ray(
 
     Ray Train resumes a run of the same name under the same path by itself: the name is the run's folder.
     """
-    with _cluster(num_cpus=recipe.training.num_workers + 1) as is_own:
+    with cluster(num_cpus=recipe.training.num_workers + 1) as is_own:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         trainer = _Trainer(
             train_on_ray,
@@ -139,7 +134,7 @@ def _kept(config: Mapping[str, Any]) -> CheckpointConfig:
 
 
 @contextmanager
-def _cluster(*, num_cpus: int) -> Iterator[bool]:
+def cluster(*, num_cpus: int) -> Iterator[bool]:
     """Join the cluster of RAY_ADDRESS, or start one here and stop it; whether it was started here."""
     if ray.is_initialized():
         yield False

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from mmmodels.alignment.batch import Batch
+from mmmodels.alignment.model import TriModal
 from mmmodels.errors import RecipeError
 from mmmodels.loading import Loader, Reading
 from mmmodels.planning import Plan, Pool
@@ -27,16 +30,50 @@ class Validation:
 
     @torch.no_grad()
     def metrics(self, stepper: Stepper, model: nn.Module) -> dict[str, float]:
-        """`validation_loss` and its parts, with the averaged weights where there are any."""
-        window = Window()
+        """`validation_loss` and its parts, with the averaged weights where there are any.
+
+        Of an aligner also `validation_ranking`, which can be compared across losses, scales and batch sizes.
+        """
+        losses, rankings = Window(), Window()
         model.eval()
         with stepper.evaluating(model):
             for reading in self.loader.steps(0, self.num_batches):
-                window.add(model(self.batch(reading).to(self.device)))
+                _measure(model, self.batch(reading).to(self.device), losses, rankings)
             reshard(model)  # before its own weights come back
         model.train()
-        found = window.metrics(self.loader.world_size)
-        return {f"validation_{name}": value for name, value in found.items() if name.startswith("loss")}
+        found = losses.metrics(self.loader.world_size)
+        metrics = {f"validation_{name}": value for name, value in found.items() if name.startswith("loss")}
+        if rankings.counts:
+            shares = rankings.metrics(self.loader.world_size)
+            metrics["validation_ranking"] = shares["loss"] / len(rankings.counts)
+        return metrics
+
+
+def _measure(model: Any, batch: Batch, losses: Window, rankings: Window) -> None:
+    """Losses, and of an aligner the rankings: it embeds once for both, where its scales are not sharded."""
+    if not isinstance(model, TriModal):
+        losses.add(model(batch))
+        return
+    embedded = model(batch, embeds=True)
+    whole = not isinstance(model, FSDPModule)
+    losses.add(model.losses(embedded, groups_B=batch.groups_B) if whole else model(batch))
+    vectors = {name: part.vectors_BD for name, part in embedded.items()}
+    pairs = [pair for pair in model.config.pairs if set(pair) <= set(vectors)]
+    rankings.add({"_".join(pair): ranking(vectors[pair[0]], vectors[pair[1]], batch.groups_B) for pair in pairs})
+
+
+def ranking(left_BD: Tensor, right_BD: Tensor, groups_B: Tensor) -> Tensor:
+    """How often a partner is nearer than a sample of another group, in both directions; chance is 0.5, a tie half.
+
+    The area under the ROC curve (Fawcett 2006), so that the number of candidates does not matter.
+    """
+    cosines_BB = left_BD @ right_BD.T
+    wrong_BB = groups_B[:, None] != groups_B[None]
+    shares = []
+    for one in (cosines_BB, cosines_BB.T):
+        ahead = (one.diagonal()[:, None] > one).float() + 0.5 * (one.diagonal()[:, None] == one).float()
+        shares.append((ahead * wrong_BB).sum() / wrong_BB.sum().clamp(min=1))
+    return torch.stack(shares).mean()
 
 
 def held_out_plan(pools: dict[str, Pool], plan: Plan) -> Plan | None:

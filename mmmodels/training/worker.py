@@ -61,16 +61,41 @@ class _Telling:
         self.inner.report(told | (self.machine.sample() if self.machine else {}), checkpoint)
 
 
-def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Of a worker among the others; alone where nothing else is said."""
+
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
+    local_world_size: int = 1
+    node_rank: int = 0
+
+    @classmethod
+    def on_ray(cls) -> "Place":
+        """As Ray Train has it."""
+        context = ray.train.get_context()
+        rank, world_size = rank_and_size(context)
+        return cls(
+            rank=rank,
+            world_size=world_size,
+            local_rank=int(context.get_local_rank()),
+            local_world_size=int(context.get_local_world_size()),
+            node_rank=int(context.get_node_rank()),
+        )
+
+
+def train_worker(config: Mapping[str, Any], *, reporter: Reporter, place: Place | None = None) -> dict[str, Any]:
     """Train one rank; rank 0 writes the bundle. Gives samples and seconds of this attempt and the whole curve."""
     recipe = recipe_from(config["recipe"])
-    rank, world_size = rank_and_size(ray.train.get_context())
-    _share_cores(int(ray.train.get_context().get_local_world_size()))
+    place = place or Place.on_ray()
+    rank, world_size = place.rank, place.world_size
+    _share_cores(place.local_world_size)
     mixture = open_mixture(Layout(config["root"]), config["views"])
     data = prepare_for(recipe, mixture, parent_bundle=config["parent_bundle"])
     task = build_task(recipe, data, parent_bundle=config["parent_bundle"])
     plan = plan_of(task, recipe, mixture.digest)
-    workers = open_workers(recipe.loading, data, num_ranks_here=int(ray.train.get_context().get_local_world_size()))
+    workers = open_workers(recipe.loading, data, num_ranks_here=place.local_world_size)
     loader = Loader(
         plan=plan,
         source=data,
@@ -89,7 +114,7 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
         rank=rank,
         world_size=world_size,
         device=device,
-        reporter=_telling(reporter, config, rank=rank, world_size=world_size),
+        reporter=_telling(reporter, config, place),
         validation=validation_of(task, loader, recipe, device=device),
         operations=counter_of(recipe),
     )
@@ -110,15 +135,13 @@ def train_worker(config: Mapping[str, Any], *, reporter: Reporter) -> dict[str, 
     }
 
 
-def _telling(reporter: Reporter, config: Mapping[str, Any], *, rank: int, world_size: int) -> Reporter:
-    context, peak = ray.train.get_context(), config["peak_operations"]
-    num_nodes = -(-world_size // int(context.get_local_world_size()))
-    first = context.get_local_rank() == 0
+def _telling(reporter: Reporter, config: Mapping[str, Any], place: Place) -> Reporter:
+    peak, num_nodes = config["peak_operations"], -(-place.world_size // place.local_world_size)
     return _Telling(
         inner=reporter,
-        progress=f"{config['folder']}/{PROGRESS}" if rank == 0 else None,
-        machine=MachineMetrics(node=context.get_node_rank(), num_nodes=num_nodes) if first else None,
-        peak_operations=peak * world_size if peak else None,
+        progress=f"{config['folder']}/{PROGRESS}" if place.rank == 0 else None,
+        machine=MachineMetrics(node=place.node_rank, num_nodes=num_nodes) if place.local_rank == 0 else None,
+        peak_operations=peak * place.world_size if peak else None,
     )
 
 

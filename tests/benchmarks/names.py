@@ -31,6 +31,7 @@ RESUME_WEIGHTED = "the same, of weights and groups"
 STEP_SHORT = "step, image + text, batch 64, fp32, captions of 4-12 tokens"
 STEP_LONG = "step, image + text, batch 64, fp32, captions of 24 tokens"
 STEP_CUDA = "step, image + text, batch 512, bf16, captions of 4-12 tokens"
+OVERHEAD = "train by Ray, MLflow, checkpoints, against the loop (bar: 0.97)"
 EXPORT_ALL = "copy all samples of a view into new shards"
 EXPORT_HALF = "copy every second sample into new shards"
 EXPORT_CACHED = "copy all samples, against cp without a sync"
@@ -65,6 +66,7 @@ STAGES = {
         *(RESUME, RESUME_WEIGHTED),
     ),
     "training": (STEP_SHORT, STEP_LONG, STEP_CUDA),
+    "overhead": (OVERHEAD,),
     "curating": (JUDGE_RULES, JUDGE_NEIGHBOURS),
     "judging": (JUDGE_COPY, JUDGE_PANDAS),
     "duplicates": (NEAR_HASHES, NEAR_TEXTS, NEAR_VECTORS),
