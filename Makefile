@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test test-all test-compat check fmt lock bench ui down
+.PHONY: help setup demo demo-clean test test-all test-compat check fmt lock bench bench-tasks ui down
 
 CORPUS ?= openmoji
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -65,6 +65,9 @@ lock: ## write requirements.lock again from pyproject.toml
 
 bench: $(STAMP) ## measure speed, side by side with the peers: tests/benchmarks/results
 	$(RUN) -m tests.benchmarks
+
+bench-tasks: $(STAMP) ## train every task's recipe on the root of `make demo` and hold it to its bar (an hour)
+	$(RUN) -m tests.benchmarks.tasks
 
 ui: $(STAMP) ## start the Dagster and MLflow pages and wait; says where they are
 	@exec $(RUN) -m assets ui
