@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """What the plan is made of; readings of the uids that were asked for."""
     recipe = find_recipe(args.recipe, overrides(args.set))
     mixture = open_mixture(Layout(args.root), args.view)
-    rows = open_rows(mixture, without_fold=recipe.training.without_fold)
+    columns = kind_of(recipe).columns
+    rows = open_rows(mixture, without_fold=recipe.training.without_fold, columns=columns)
     plan = plan_of(recipe, rows, view_digest=mixture.digest)
     first, end = _steps(args.steps, recipe.training.num_steps)
     result: dict[str, Any] = {

@@ -84,3 +84,13 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments, said, asked, patt
     error = answer(capsys, *asked, *arguments, code=1)
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "recipe", ["classify_tiny", "caption_tiny", "transcribe_tiny", "reconstruct_tiny", "retrieve_tiny"]
+)
+def test_every_task_that_a_view_has_samples_for_has_a_plan(patterns_view, capsys, recipe):
+    view = f"{patterns_view.view}/{patterns_view.digest[:12]}"
+    small = ["--set", "training.batch_size=4", "--set", "generator.languages=en,fr", "--steps", "0:3"]
+    said = answer(capsys, "--root", patterns_view.layout.root, "--recipe", recipe, *small, "--view", view)
+    assert said["kinds"]
