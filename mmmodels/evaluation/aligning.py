@@ -36,7 +36,7 @@ RETRIEVAL = {
 }
 PRIMARY = "held_out_concept/*/r_at_10"
 """Metrics whose answers are compared between groups."""
-PROTOCOL = {"retrieval": RETRIEVAL, "zero_shot": zeroshot.PROTOCOL}
+PROTOCOL = {"version": 2, "retrieval": RETRIEVAL, "zero_shot": zeroshot.PROTOCOL}
 MODALITIES = ("image", "text", "audio")
 DIRECTIONS = tuple(permutations(MODALITIES, 2))
 

@@ -13,7 +13,7 @@ from mmmodels.alignment.bundle import save_bundle
 from mmmodels.alignment.counting import parameter_counts
 from mmmodels.alignment.model import TriModal
 from mmmodels.encoders.pretrained import load_pretrained
-from mmmodels.errors import CheckpointError, RecipeError
+from mmmodels.errors import CheckpointError
 from mmmodels.recipes import AudioConfig, ImageConfig, ModelConfig, TextConfig, find_recipe
 from mmmodels.towers.adapters import is_adapter, plain_name
 from mmmodels.towers.tokenizers import train_tokenizer
@@ -203,6 +203,8 @@ def test_with_adapters_only_they_learn_and_they_start_from_the_towers_own_vector
     assert 0 < learning < every / 4
 
 
-def test_adapters_on_convolutions_are_refused():
-    with pytest.raises(RecipeError, match="no layer of a transformer"):
-        model_of(image=ImageConfig(size_pixels=32, trained="lora"))
+def test_adapters_of_a_convolutional_tower_learn_a_share_of_it():
+    image = model_of(image=ImageConfig(size_pixels=32, trained="lora", lora_rank=1)).image
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in image.parameters()]
+    learning, every = sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
+    assert 0 < learning < every / 2

@@ -196,7 +196,7 @@ def test_the_served_classifier_answers_as_the_classifier_itself(mlflow_uri: str,
         assert list(answer["probabilities"][row]) == classifier.labels
         np.testing.assert_allclose(list(answer["probabilities"][row].values()), expected[row], atol=1e-6)
         assert answer["label"][row] == classifier.labels[expected[row].argmax()]
-    with pytest.raises(MlflowException, match="has no image, text or audio"):
+    with pytest.raises(MlflowException, match="row 1: has no image or text or audio"):
         model.predict(pd.DataFrame([given, {"image": None, "text": None, "audio": None}]))
 
 
