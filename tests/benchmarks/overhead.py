@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from tests.corpora import write_patterns
 class Silent:
     """Keeps nothing, tells nobody."""
 
-    def latest(self) -> None:
-        return None
+    def latest(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def resumed(self, curve: Sequence[Mapping[str, float]]) -> None:
+        pass
 
     def is_ending(self) -> bool:
         return False
