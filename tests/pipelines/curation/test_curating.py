@@ -75,7 +75,8 @@ def test_kept_samples_come_with_what_loading_needs(messy: tuple[Layout, Snapshot
     assert table.column_names == [
         "uid", "corpus", "snapshot", "shard", "group", "split", "label", "caption", "language", "voice", "texts",
         "source", "license", "original_data", "weight", "original_width", "original_height", "image_sha256",
-        "audio_sha256", "image_offset", "image_size", "image_extension", "audio_offset", "audio_size", "duration_seconds", "sample_rate_hz",
+        "audio_sha256", "image_offset", "image_size", "image_extension",
+        "audio_offset", "audio_size", "duration_seconds", "sample_rate_hz",
     ]  # fmt: skip
     rows = table.to_pylist()
     kept = [row["uid"] for row in view.verdicts().to_pylist() if row["kept"]]
