@@ -3,6 +3,7 @@
 Built on the client, not on `mlflow.pyfunc.log_model`, which works on the process's active run and tracking URI.
 """
 
+import re
 import shutil
 import sys
 import tempfile
@@ -38,6 +39,8 @@ REQUIREMENTS = (
     "transformers",
 )
 """What the served code imports, pinned to the installed versions; never guessed by mlflow."""
+_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]", re.ASCII)
+"""What MLflow refuses in the name of a metric; ours hold whatever a view's labels, voices and parts are called."""
 CODE = (pipelines, mmmodels)
 """Packages copied into the model, so that it loads where Trivium is not installed, and years later."""
 
@@ -165,9 +168,9 @@ def _log_report(client: "MlflowClient", model: "LoggedModel", report: Mapping[st
         return
     now_ms, run_id = int(time.time() * 1000), str(model.source_run_id)
     of = {"dataset_name": report["suite"], "dataset_digest": report["evaluation_digest"][:DATASET_DIGEST_LENGTH]}
+    values = {_NOT_IN_NAMES.sub("_", name): float(metric["value"]) for name, metric in report["metrics"].items()}
     metrics = [
-        Metric(name, float(metric["value"]), now_ms, 0, model_id=model.model_id, run_id=run_id, **of)
-        for name, metric in report["metrics"].items()
+        Metric(name, value, now_ms, 0, model_id=model.model_id, run_id=run_id, **of) for name, value in values.items()
     ]
     for start in range(0, len(metrics), METRICS_PER_BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + METRICS_PER_BATCH])

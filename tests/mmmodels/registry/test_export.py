@@ -241,3 +241,13 @@ def third_party_imports(files: list[str]) -> set[str]:
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     return {module.split(".")[0] for module in modules} - {"mmmodels", "pipelines"} - sys.stdlib_module_names
+
+
+def test_metrics_are_logged_whatever_parts_voices_and_labels_are_called(
+    mlflow_uri: str, new_run: Callable[[], str], bundle: Path, make_report: Callable[..., dict[str, Any]]
+):
+    figures = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10, "chance": 0.1}
+    report = make_report() | {"metrics": {"image+audio/accuracy": figures, "voice/en+f3 (é)/cer": figures}}
+    model_id = log_bundle(new_run(), bundle, "aligner", tracking_uri=mlflow_uri, report=report)
+    names = {metric.key for metric in open_client(mlflow_uri).get_logged_model(model_id).metrics}
+    assert names == {"image_audio/accuracy", "voice/en_f3 ___/cer"}
